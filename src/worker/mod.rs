@@ -1,1 +1,9 @@
+//! Workers: the protocol, the native worker's loop, and the parent's handle on a worker process.
+
+pub mod channel;
+pub mod clock;
+pub mod handle;
+pub mod measure;
+pub mod native;
+pub mod process;
 pub mod protocol;

@@ -1,0 +1,112 @@
+//! What one implementation did on one case: times, quality, memory, failures, over the blocks that count.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::executor::event::Status;
+use crate::stats::describe::median;
+use crate::store::manifest::ArmRecord;
+use crate::store::state::TrialRecord;
+
+/// One implementation on one case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ArmSummary {
+    /// The implementation.
+    pub implementation: String,
+    /// Why it was not asked.
+    pub unsupported: Option<String>,
+    /// Trials that count.
+    pub trials: u64,
+    /// Ends of trials that did not work, each with the first reason.
+    pub failures: Vec<Failure>,
+    /// For each phase the median over blocks of the trials' medians, in nanoseconds a call.
+    pub phases_ns: BTreeMap<String, f64>,
+    /// For each metric the median over blocks.
+    pub metrics: BTreeMap<String, f64>,
+    /// The median over blocks of the largest resident set, in bytes.
+    pub peak_rss_bytes: Option<f64>,
+    /// The median over blocks of that less the resident set after the imports, in bytes.
+    pub peak_increment_bytes: Option<f64>,
+    /// Remarks that are no reason against a comparison, such as a reached iteration cap.
+    pub remarks: Vec<String>,
+}
+
+/// A way in which trials ended badly.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Failure {
+    /// How.
+    pub status: Status,
+    /// How often.
+    pub trials: u64,
+    /// The first one's reason.
+    pub reason: String,
+}
+
+/// Summarises the trials of one implementation that count.
+#[expect(clippy::cast_precision_loss, reason = "bytes of this machine's memory")]
+pub fn arm(record: &ArmRecord, trials: &[&TrialRecord]) -> ArmSummary {
+    let ok: Vec<&TrialRecord> = trials.iter().copied().filter(|t| t.status == Some(Status::Ok)).collect();
+    let over = |values: Vec<f64>| median(&values).ok();
+    let mut phases: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    let mut metrics: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for trial in &ok {
+        for (name, time) in phase_times(trial) {
+            phases.entry(name).or_default().push(time);
+        }
+        for (name, value) in trial.scores.iter().flat_map(|s| &s.metrics) {
+            metrics.entry(name.clone()).or_default().push(*value);
+        }
+    }
+    let medians = |many: BTreeMap<String, Vec<f64>>| {
+        many.into_iter().filter_map(|(name, values)| Some((name, over(values)?))).collect()
+    };
+    let increment = |t: &&TrialRecord| {
+        Some(t.peak_rss_bytes()?.saturating_sub(t.ready.as_ref()?.memory.rss_bytes?) as f64)
+    };
+    ArmSummary {
+        implementation: record.implementation.clone(),
+        unsupported: record.unsupported.clone(),
+        trials: trials.len() as u64,
+        failures: failures(trials),
+        phases_ns: medians(phases),
+        metrics: medians(metrics),
+        peak_rss_bytes: over(ok.iter().filter_map(|t| t.peak_rss_bytes()).map(|b| b as f64).collect()),
+        peak_increment_bytes: over(ok.iter().filter_map(increment).collect()),
+        remarks: remarks(&ok),
+    }
+}
+
+/// The time of one call in each phase of a trial: the median of its samples; process start and loading have one sample each.
+#[expect(clippy::cast_precision_loss, reason = "times of less than 100 days")]
+pub fn phase_times(trial: &TrialRecord) -> Vec<(String, f64)> {
+    let load = trial.phase("load").and_then(|p| Some(p.end_ns?.saturating_sub(p.begin_ns) as f64));
+    let own = [("start".to_owned(), trial.start_ns().map(|ns| ns as f64)), ("load".to_owned(), load)];
+    let timed = trial.phases.iter().filter(|p| p.name != "load").map(|p| (p.name.clone(), p.median_ns()));
+    own.into_iter().chain(timed).filter_map(|(name, time)| Some((name, time?))).collect()
+}
+
+fn failures(trials: &[&TrialRecord]) -> Vec<Failure> {
+    let mut failures: BTreeMap<Status, Failure> = BTreeMap::new();
+    for trial in trials {
+        let status = trial.status.unwrap_or(Status::Interrupted);
+        if status != Status::Ok {
+            let reason = trial.reason.clone().unwrap_or_default();
+            failures.entry(status).or_insert(Failure { status, trials: 0, reason }).trials += 1;
+        }
+    }
+    failures.into_values().collect()
+}
+
+fn remarks(ok: &[&TrialRecord]) -> Vec<String> {
+    use crate::task::parameter::Value;
+    let capped = ok.iter().filter_map(|t| t.receipt.as_ref()).find(|r| r.work.get("converged") == Some(&Value::Bool(false)));
+    capped
+        .map(|receipt| match receipt.work.get("iterations") {
+            Some(iterations) => format!("stopped at its iteration cap ({iterations})"),
+            None => "stopped at its iteration cap".to_owned(),
+        })
+        .into_iter()
+        .collect()
+}

@@ -1,0 +1,365 @@
+//! The command line: one file for each subcommand.
+
+mod clean;
+mod compare;
+mod data;
+mod env;
+mod list;
+mod logging;
+mod plan;
+mod prepare;
+mod run;
+mod schema;
+mod workspace;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The referee of machine-learning benchmarks: Rust against Python on the same bytes.
+///
+/// A spec (TOML) says what to compare: data sets × algorithms × hyperparameters × implementations. Every trial runs in a fresh process, one
+/// scorer scores the raw outputs of both languages, and a speed-up is printed only where both sides provably solved the same problem.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_long_help = "\
+Start here:
+  benchrun specs/classical.toml         run the shipped comparison (also from any other folder)
+  benchrun plan specs/classical.toml    what would run, how long it would take, what would be downloaded
+  benchrun list algorithms              what can be compared, with parameters and defaults
+  benchrun compare classical            the newest run of a spec once more
+
+A run that was interrupted is continued by the same command.
+
+Exit codes:
+  0    done; `not comparable` and `unsupported` are results
+  1    done, but trials failed, crashed, timed out or ran out of memory
+  2    the command line or a spec is wrong; nothing was run
+  3    data, a Python environment or an adapter is missing or broken; nothing was run
+  4    results could not be written or read
+  5    with --strict: a pair was not comparable, or an implementation unsupported
+  130  interrupted; the same command continues"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs specs: the same as `benchrun SPEC…`.
+    Run(RunArgs),
+    /// Shows what a spec would run: cases, trials, order, expected time, downloads.
+    Plan(PlanArgs),
+    /// Lists what this build and the adapters offer.
+    List(ListArgs),
+    /// Compares the trials of a run that is there.
+    Compare(CompareArgs),
+    /// Prints a JSON Schema: `spec`, `request`, `event`, `trial_event`, `manifest`, `trial_row`, `sample_row`, `parity_row`, `comparison`, `plan`, `list`.
+    Schema {
+        /// The schema's name.
+        name: String,
+    },
+    /// Fetches or verifies data sets.
+    #[command(subcommand)]
+    Data(DataCommand),
+    /// Makes Python environments.
+    #[command(subcommand)]
+    Env(EnvCommand),
+    /// Removes what the cache holds: bundles, data, environments, unpacked adapters.
+    Clean(CleanArgs),
+    /// Runs one trial: the request on standard input, events on standard output.
+    #[command(hide = true)]
+    Worker,
+}
+
+/// Where things are.
+#[derive(Debug, Clone, Args)]
+struct Places {
+    /// The folder of the results.
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    results: PathBuf,
+    /// A folder with Python adapters beside the shipped ones; may be given more than once.
+    #[arg(long, value_name = "DIR")]
+    adapters: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// Specs: paths, or names of shipped specs.
+    #[arg(value_name = "SPEC", required = true)]
+    specs: Vec<String>,
+    #[command(flatten)]
+    places: Places,
+    /// The largest number of trials a spec may ask for.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_TRIALS)]
+    max_trials: u64,
+    /// Starts a new run even where an unfinished one could be continued.
+    #[arg(long)]
+    fresh: bool,
+    /// Keeps the raw outputs of every trial.
+    #[arg(long)]
+    keep_outputs: bool,
+    /// Leaves out cases from the end until the budget holds, instead of refusing the spec.
+    #[arg(long)]
+    trim: bool,
+    /// Exits with 5 where a pair is not comparable or an implementation unsupported.
+    #[arg(long)]
+    strict: bool,
+    /// Shows no progress.
+    #[arg(short, long)]
+    quiet: bool,
+    /// How the comparison is printed.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+struct PlanArgs {
+    /// A spec: a path, or the name of a shipped one.
+    #[arg(value_name = "SPEC")]
+    spec: String,
+    #[command(flatten)]
+    places: Places,
+    /// The largest number of trials the spec may ask for.
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_MAX_TRIALS)]
+    max_trials: u64,
+    /// Shows at most this many trials in their order.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    trials: u64,
+    /// How the plan is printed.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Debug, Args)]
+struct ListArgs {
+    /// What to list.
+    #[arg(value_enum)]
+    what: Listed,
+    #[command(flatten)]
+    places: Places,
+    /// How the list is printed.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Listed {
+    Datasets,
+    Algorithms,
+    Implementations,
+}
+
+#[derive(Debug, Args)]
+struct CompareArgs {
+    /// A run: its folder, its id, or the name of a spec for its newest run.
+    #[arg(value_name = "RUN")]
+    run: String,
+    #[command(flatten)]
+    places: Places,
+    /// Exits with 5 where a pair is not comparable or an implementation unsupported.
+    #[arg(long)]
+    strict: bool,
+    /// How the comparison is printed.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum DataCommand {
+    /// Downloads data sets of the catalogue into the cache and verifies them.
+    Fetch {
+        /// Names of the catalogue; all if none is given.
+        names: Vec<String>,
+    },
+    /// Verifies the data sets that the cache holds.
+    Verify {
+        /// Names of the catalogue; all if none is given.
+        names: Vec<String>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum EnvCommand {
+    /// Makes the Python environment of an implementation, unless it is there.
+    Sync {
+        /// The implementation, for example `python/scikit-learn`.
+        #[arg(value_name = "NAME")]
+        implementation: String,
+        #[command(flatten)]
+        places: Places,
+    },
+}
+
+#[derive(Debug, Args)]
+struct CleanArgs {
+    /// What to remove; everything if nothing is named.
+    #[arg(value_enum)]
+    what: Vec<Cleaned>,
+    /// Says what would be removed, and removes nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Cleaned {
+    Bundles,
+    Data,
+    Envs,
+    Adapters,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Tables for people.
+    Text,
+    /// JSON for scripts; `benchrun schema` prints its schema.
+    Json,
+}
+
+/// Matrices beyond this are more often a slip than a wish.
+const DEFAULT_MAX_TRIALS: u64 = 100_000;
+
+/// Parses the command line and does what it says.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match cli.command.unwrap_or(Command::Run(cli.run)) {
+        Command::Run(args) => run::run(&args),
+        Command::Plan(args) => plan::plan(&args),
+        Command::List(args) => list::list(&args),
+        Command::Compare(args) => compare::compare(&args),
+        Command::Schema { name } => schema::schema(&name),
+        Command::Data(command) => data::data(&command),
+        Command::Env(EnvCommand::Sync { implementation, places }) => env::sync(&implementation, &places),
+        Command::Clean(args) => clean::clean(&args),
+        Command::Worker => crate::worker::native::run().map(|()| Exit::Done).map_err(|e| Failure::store(&e)),
+    };
+    match outcome {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            failure.print();
+            failure.exit.into()
+        }
+    }
+}
+
+/// How a command ended; the exit codes are documented in `--help`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Exit {
+    Done = 0,
+    TrialsFailed = 1,
+    Usage = 2,
+    Missing = 3,
+    Store = 4,
+    Strict = 5,
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        ExitCode::from(exit as u8)
+    }
+}
+
+/// Why a command could not do its work, for a person.
+#[derive(Debug)]
+struct Failure {
+    exit: Exit,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    fn new(exit: Exit, error: &dyn std::error::Error) -> Self {
+        let mut message = error.to_string();
+        let mut source = error.source();
+        // A source that its parent already shows is not shown twice.
+        while let Some(cause) = source {
+            let text = cause.to_string();
+            if !message.contains(&text) {
+                message = format!("{message}: {text}");
+            }
+            source = cause.source();
+        }
+        Self { exit, message, hint: None }
+    }
+
+    fn usage(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, message: message.into(), hint: None }
+    }
+
+    fn missing(error: &dyn std::error::Error) -> Self {
+        Self::new(Exit::Missing, error)
+    }
+
+    fn store(error: &dyn std::error::Error) -> Self {
+        Self::new(Exit::Store, error)
+    }
+
+    fn hint(self, hint: Option<impl Into<String>>) -> Self {
+        Self { hint: hint.map(Into::into), ..self }
+    }
+
+    #[expect(clippy::print_stderr, reason = "the command line speaks to the user")]
+    fn print(&self) {
+        // A spec's errors are rendered as a whole, with their own headings.
+        if self.message.starts_with("error") || self.message.starts_with('\u{1b}') {
+            eprint!("{}", self.message);
+        } else {
+            eprintln!("error: {}", self.message);
+        }
+        if let Some(hint) = &self.hint {
+            eprintln!("hint: {hint}");
+        }
+    }
+}
+
+impl From<crate::store::StoreError> for Failure {
+    fn from(error: crate::store::StoreError) -> Self {
+        Self::store(&error)
+    }
+}
+
+impl From<crate::data::DataError> for Failure {
+    fn from(error: crate::data::DataError) -> Self {
+        Self::missing(&error).hint(error.hint())
+    }
+}
+
+impl From<crate::implementation::environment::EnvironmentError> for Failure {
+    fn from(error: crate::implementation::environment::EnvironmentError) -> Self {
+        Self::missing(&error)
+    }
+}
+
+impl From<crate::executor::ExecutorError> for Failure {
+    fn from(error: crate::executor::ExecutorError) -> Self {
+        Self::store(&error)
+    }
+}
+
+/// Prints a result. A reader that went away (`benchrun list | head`) is no error.
+fn print(text: &str) {
+    use std::io::Write;
+    let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end_matches('\n'));
+}
+
+/// Says on standard error what goes on.
+#[expect(clippy::print_stderr, reason = "the command line speaks to the user")]
+fn say(line: &str) {
+    eprintln!("{line}");
+}
+
+/// Prints a value as JSON.
+fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(value).map_err(|e| Failure::store(&e))?;
+    print(&text);
+    Ok(())
+}

@@ -1,0 +1,237 @@
+//! Everything that happens once, before the first trial: data, bundles, environments, the manifest.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+
+use super::workspace::Workspace;
+use super::{Failure, say};
+use crate::data::bundle::{self, Bundle, Dtype, Preparation};
+use crate::executor::launch::Launcher;
+use crate::files::sha256;
+use crate::monitor::machine::{Machine, git_state};
+use crate::plan::{Case, Plan, seed};
+use crate::store::journal::unix_ms;
+use crate::store::manifest::{
+    ArmRecord, BundleRecord, CaseRecord, Fingerprint, ImplementationRecord, Limits, Manifest, SCHEMA_VERSION,
+};
+use crate::task::TaskDef;
+use crate::worker::{native, process};
+
+/// What a run needs beside its plan.
+#[derive(Debug)]
+pub struct Prepared {
+    /// How each implementation's workers are started.
+    pub launchers: BTreeMap<String, Launcher>,
+    /// The manifest of a new run.
+    pub manifest: Manifest,
+    /// The CPUs of a trial.
+    pub cpus: Vec<usize>,
+    bundles: BTreeMap<String, Bundle>,
+}
+
+impl Prepared {
+    /// The bundle of each case.
+    pub fn bundles_by_case<'p>(&'p self, plan: &'p Plan) -> HashMap<&'p str, &'p Bundle> {
+        plan.cases.iter().zip(&self.manifest.cases).map(|(case, record)| (case.id.as_str(), &self.bundles[&record.bundle])).collect()
+    }
+}
+
+/// Prepares a run.
+pub fn prepare(plan: &Plan, workspace: &Workspace, spec_folder: &Path, quiet: bool) -> Result<Prepared, Failure> {
+    let mut report = |line: &str| {
+        if !quiet {
+            say(line);
+        }
+    };
+    let cpus = choose_cpus(plan.spec.protocol.threads)?;
+    let mut launchers = BTreeMap::new();
+    for implementation in plan.implementations(&workspace.registry) {
+        let launcher = Launcher::new(implementation, &workspace.cache, &mut report)?;
+        launchers.insert(implementation.id.clone(), launcher);
+    }
+    let mut bundles: BTreeMap<String, Bundle> = BTreeMap::new();
+    // The bundle of each data set and preparation, found once.
+    let mut known: HashMap<String, String> = HashMap::new();
+    let mut cases = Vec::new();
+    for case in &plan.cases {
+        let preparation = preparation(plan, case);
+        let key = serde_json::to_string(&(&plan.def(case).source, &preparation)).unwrap_or_default();
+        let hash = match known.get(&key) {
+            Some(hash) => hash.clone(),
+            None => {
+                let bundle =
+                    bundle::prepare(&plan.def(case).source, &preparation, &workspace.cache, &mut report)?;
+                let hash = bundle.hash().to_owned();
+                known.insert(key, hash.clone());
+                bundles.insert(hash.clone(), bundle);
+                hash
+            }
+        };
+        cases.push(case_record(plan, case, workspace, hash));
+    }
+    label_cases(&mut cases);
+    let manifest = manifest(plan, &launchers, &bundles, cases, &cpus, spec_folder);
+    Ok(Prepared { launchers, manifest, cpus, bundles })
+}
+
+/// The CPUs of a trial: the last ones that this process may use; the runner keeps to the others, if there are any.
+fn choose_cpus(threads: usize) -> Result<Vec<usize>, Failure> {
+    let Some(allowed) = process::cpu_set() else { return Ok(Vec::new()) };
+    if threads > allowed.len() {
+        let message = format!("`protocol.threads` is {threads}, but this process may use {} CPUs", allowed.len());
+        return Err(Failure::usage(message));
+    }
+    let (own, trial) = allowed.split_at(allowed.len() - threads);
+    if !own.is_empty() {
+        process::restrict_to(own);
+    }
+    Ok(trial.to_vec())
+}
+
+fn preparation(plan: &Plan, case: &Case) -> Preparation {
+    let experiment = plan.experiment(case);
+    Preparation {
+        test_fraction: experiment.test_fraction,
+        scale: experiment.scale,
+        seed: seed(&[&plan.spec.protocol.seed.to_string(), "split"]),
+        dtype: if experiment.dtype == "float32" { Dtype::Float32 } else { Dtype::Float64 },
+        stratify: false,
+    }
+}
+
+fn case_record(plan: &Plan, case: &Case, workspace: &Workspace, bundle: String) -> CaseRecord {
+    let (experiment, def) = (plan.experiment(case), plan.def(case));
+    let task: Option<&TaskDef> = workspace.registry.task(&experiment.task);
+    let algorithm = task.and_then(|t| t.algorithm(&def.algorithm));
+    let arm = |arm: &crate::plan::Arm| ArmRecord {
+        implementation: arm.implementation.clone(),
+        settings: workspace
+            .registry
+            .implementation(&arm.implementation)
+            .map(|i| experiment.settings_for(i, &def.algorithm))
+            .unwrap_or_default(),
+        unsupported: arm.unsupported.clone(),
+    };
+    CaseRecord {
+        id: case.id.clone(),
+        experiment: experiment.name.clone(),
+        task: experiment.task.clone(),
+        dataset: def.source.label(),
+        algorithm: def.algorithm.clone(),
+        hyperparameters: def.hyperparameters.clone(),
+        label: String::new(),
+        binding: algorithm
+            .map(|a| a.parameters.iter().filter(|p| p.binding).map(|p| p.name.clone()).collect())
+            .unwrap_or_default(),
+        baseline: experiment.baseline.clone(),
+        bundle,
+        threads: plan.spec.protocol.threads as u64,
+        dtype: experiment.dtype.clone(),
+        device: "cpu".to_owned(),
+        primary_phases: task.map(|t| t.primary_phases.clone()).unwrap_or_default(),
+        headline_metrics: task.map(|t| t.headline_metrics.clone()).unwrap_or_default(),
+        tolerances: experiment.tolerances.clone(),
+        arms: case.arms.iter().map(arm).collect(),
+    }
+}
+
+/// Labels each case with the hyperparameters in which it differs from its algorithm's other cases.
+fn label_cases(cases: &mut [CaseRecord]) {
+    let mut values: HashMap<(String, String, String), BTreeSet<String>> = HashMap::new();
+    let key = |case: &CaseRecord, name: &String| (case.experiment.clone(), case.algorithm.clone(), name.clone());
+    for case in &*cases {
+        for (name, value) in &case.hyperparameters {
+            values.entry(key(case, name)).or_default().insert(value.to_string());
+        }
+    }
+    for case in cases {
+        let differs = |name: &String| values[&key(case, name)].len() > 1;
+        let shown: Vec<String> = case
+            .hyperparameters
+            .iter()
+            .filter(|(name, value)| differs(name) || value.as_float().is_some())
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        case.label = shown.join(" ");
+    }
+}
+
+fn manifest(
+    plan: &Plan,
+    launchers: &BTreeMap<String, Launcher>,
+    bundles: &BTreeMap<String, Bundle>,
+    cases: Vec<CaseRecord>,
+    cpus: &[usize],
+    spec_folder: &Path,
+) -> Manifest {
+    let machine = Machine::read();
+    let implementations: BTreeMap<String, ImplementationRecord> =
+        launchers.iter().map(|(id, launcher)| (id.clone(), launcher.record().clone())).collect();
+    let fingerprint = fingerprint(plan, &implementations, bundles, &machine);
+    let created_unix_ms = unix_ms();
+    let protocol = &plan.spec.protocol;
+    Manifest {
+        schema_version: SCHEMA_VERSION,
+        benchrun: env!("CARGO_PKG_VERSION").to_owned(),
+        spec: plan.spec.name.clone(),
+        run: format!("{}-{}", timestamp(), &fingerprint.hash()[..6]),
+        created_unix_ms,
+        fingerprint,
+        seed: protocol.seed,
+        blocks: protocol.blocks,
+        machine,
+        build: native::build_facts(),
+        limits: Limits {
+            timeout_ns: u64::try_from(protocol.timeout.as_nanos()).unwrap_or(u64::MAX),
+            memory_bytes: protocol.memory_bytes,
+            memory_method: if cfg!(target_os = "linux") { "RLIMIT_DATA" } else { "none" }.to_owned(),
+            cpus: cpus.to_vec(),
+        },
+        git: git_state(spec_folder),
+        implementations,
+        bundles: bundles.iter().map(|(hash, bundle)| (hash.clone(), bundle_record(bundle))).collect(),
+        cases,
+    }
+}
+
+fn fingerprint(
+    plan: &Plan,
+    implementations: &BTreeMap<String, ImplementationRecord>,
+    bundles: &BTreeMap<String, Bundle>,
+    machine: &Machine,
+) -> Fingerprint {
+    fn hash(value: &impl serde::Serialize) -> String {
+        sha256(serde_json::to_string(value).unwrap_or_default().as_bytes())
+    }
+    let inputs: Vec<&String> = bundles.keys().collect();
+    let mut parts: BTreeMap<String, String> = [
+        ("spec".to_owned(), hash(&plan.spec)),
+        ("cases".to_owned(), hash(&plan.cases.iter().map(|c| &c.id).collect::<Vec<_>>())),
+        ("input data".to_owned(), hash(&inputs)),
+        ("machine".to_owned(), hash(machine)),
+        ("build of benchrun".to_owned(), native::BUILD.to_owned()),
+    ]
+    .into();
+    for (id, record) in implementations {
+        parts.insert(format!("build or environment of {id}"), hash(record));
+    }
+    Fingerprint(parts)
+}
+
+fn bundle_record(bundle: &Bundle) -> BundleRecord {
+    let manifest = bundle.manifest();
+    BundleRecord {
+        dataset: manifest.dataset.clone(),
+        dataset_sha256: manifest.dataset_sha256.clone(),
+        source_sha256: manifest.source_sha256.clone(),
+        train_rows: bundle.rows("train_features") as u64,
+        test_rows: bundle.rows("test_features") as u64,
+        features: bundle.columns("train_features") as u64,
+    }
+}
+
+/// The time, sortable as text: `20261121T064023Z`.
+fn timestamp() -> String {
+    let text = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
+    text.chars().filter(|c| *c != '-' && *c != ':').collect()
+}

@@ -1,0 +1,144 @@
+//! `benchrun SPEC…`: load → check → plan → prepare → execute → store → compare → report.
+
+use super::prepare::{Prepared, prepare};
+use super::workspace::{SpecText, Workspace};
+use super::{Exit, Failure, Format, RunArgs, logging, print, print_json, say};
+use crate::analysis::comparison::{Comparison, compare};
+use crate::executor::{Execution, RunEnd};
+use crate::plan::Plan;
+use crate::plan::estimate::fit_budget;
+use crate::report::progress::Progress;
+use crate::report::terminal;
+use crate::spec::Spec;
+use crate::store::parquet;
+use crate::store::run_folder::{NotContinued, RunFolder};
+use crate::worker::handle::Interrupt;
+
+/// Runs every spec in turn.
+pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
+    if cfg!(debug_assertions) {
+        let failure = Failure::usage("this is a debug build, whose times mean nothing");
+        return Err(failure.hint(Some("build with `cargo build --release`")));
+    }
+    let workspace = Workspace::open(&args.places)?;
+    // Every spec is checked before the first one runs.
+    let specs = args.specs.iter().map(|s| workspace.spec(s, args.max_trials)).collect::<Result<Vec<_>, _>>()?;
+    let interrupt = on_interrupt()?;
+    let mut worst = Exit::Done;
+    for (spec, text) in specs {
+        let exit = one(args, &workspace, spec, &text, &interrupt)?;
+        if exit == Exit::Interrupted {
+            return Ok(exit);
+        }
+        if worst == Exit::Done {
+            worst = exit;
+        }
+    }
+    Ok(worst)
+}
+
+fn one(args: &RunArgs, workspace: &Workspace, spec: Spec, text: &SpecText, interrupt: &Interrupt) -> Result<Exit, Failure> {
+    let mut plan = Plan::new(spec, &workspace.registry);
+    let trimmed = fit_budget(&mut plan, &args.places.results, args.trim)
+        .map_err(|m| Failure::usage(m).hint(Some("raise `protocol.budget`, or leave out cases with `--trim`")))?;
+    if trimmed > 0 {
+        say(&format!("the budget leaves out {trimmed} cases"));
+    }
+    let prepared = prepare(&plan, workspace, &text.folder, args.quiet)?;
+    let mut folder = open(args, &prepared, text)?;
+    logging::to_file(&folder.path.join("run.log"));
+
+    let end = execute(args, &plan, prepared, &mut folder, interrupt)?;
+    parquet::write_all(&folder.path, &folder.manifest, &folder.state)?;
+    let comparison = compare(&folder.manifest, &folder.state);
+    report(args.format, &comparison)?;
+    say(&format!("results: {}", folder.path.display()));
+    Ok(match end {
+        RunEnd::Interrupted => Exit::Interrupted,
+        RunEnd::Finished => exit(&comparison, args.strict),
+    })
+}
+
+fn execute(
+    args: &RunArgs,
+    plan: &Plan,
+    prepared: Prepared,
+    folder: &mut RunFolder,
+    interrupt: &Interrupt,
+) -> Result<RunEnd, Failure> {
+    let progress = Progress::start(plan.trial_count(), folder.state.counted_trials(), args.quiet);
+    let execution = Execution {
+        plan,
+        folder,
+        bundles: prepared.bundles_by_case(plan),
+        launchers: &prepared.launchers,
+        cpus: prepared.cpus.clone(),
+        interrupt,
+        listeners: progress.iter().map(|p| p.sender.clone()).collect(),
+        keep_outputs: args.keep_outputs,
+    };
+    let end = execution.run();
+    if let Some(progress) = progress {
+        progress.finish();
+    }
+    Ok(end?)
+}
+
+/// Continues the newest unfinished run if it is the same in everything that matters, or starts a new one.
+fn open(args: &RunArgs, prepared: &Prepared, text: &SpecText) -> Result<RunFolder, Failure> {
+    let manifest = prepared.manifest.clone();
+    if !args.fresh {
+        match RunFolder::resume(&args.places.results, &manifest.spec, &manifest.fingerprint)? {
+            Ok(folder) => {
+                say(&format!(
+                    "continuing {} ({} trials are there)",
+                    folder.path.display(),
+                    folder.state.counted_trials()
+                ));
+                return Ok(folder);
+            }
+            Err(Some(NotContinued { run, differs_in })) => {
+                say(&format!("not continuing the unfinished run {run}: it differs in {}", differs_in.join(", ")));
+            }
+            Err(None) => {}
+        }
+    }
+    Ok(RunFolder::create(&args.places.results, manifest, &text.text)?)
+}
+
+/// Prints a comparison.
+pub fn report(format: Format, comparison: &Comparison) -> Result<(), Failure> {
+    match format {
+        Format::Text => print(&terminal::comparison(comparison)),
+        Format::Json => print_json(comparison)?,
+    }
+    Ok(())
+}
+
+/// The exit code that a comparison asks for.
+pub fn exit(comparison: &Comparison, strict: bool) -> Exit {
+    let count = |status: &str| comparison.trials.get(status).copied().unwrap_or(0);
+    let failed = ["failed", "crashed", "timed_out", "out_of_memory"].iter().any(|s| count(s) > 0);
+    let disputed = comparison.cases.iter().flat_map(|c| &c.pairs).any(|p| !p.comparable);
+    if failed {
+        Exit::TrialsFailed
+    } else if strict && (disputed || count("unsupported") > 0) {
+        Exit::Strict
+    } else {
+        Exit::Done
+    }
+}
+
+/// The first Ctrl-C or SIGTERM ends the trial in flight and writes what is there; a second one ends at once.
+fn on_interrupt() -> Result<Interrupt, Failure> {
+    let interrupt = Interrupt::default();
+    let handler = interrupt.clone();
+    ctrlc::set_handler(move || {
+        if handler.request() {
+            std::process::exit(Exit::Interrupted as i32);
+        }
+        say("\ninterrupted: ending the trial in flight (once more to stop at once)");
+    })
+    .map_err(|e| Failure::store(&e))?;
+    Ok(interrupt)
+}

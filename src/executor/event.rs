@@ -1,0 +1,150 @@
+//! What happens in a run: the only interface from running to storing, showing and replaying.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::task::{Check, Scores};
+use crate::worker::protocol::Event as WorkerEvent;
+
+/// One event of a run. The journal holds one a line, synced before anyone else hears of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum TrialEvent {
+    /// A session begins: the first, or a continuation. Only trials of one session are paired.
+    SessionStarted {
+        /// Counts from 0.
+        session: u32,
+        /// Milliseconds since 1970.
+        unix_ms: u64,
+        /// The runner's process.
+        pid: u32,
+    },
+    /// A worker is about to be started.
+    TrialStarted {
+        /// Which trial.
+        trial: Trial,
+        /// Milliseconds since 1970.
+        unix_ms: u64,
+    },
+    /// The worker's process exists.
+    WorkerSpawned {
+        /// The trial's id.
+        trial: String,
+        /// The worker's process and group.
+        pid: u32,
+        /// The monotonic clock just before.
+        spawned_ns: u64,
+        /// The CPUs it was restricted to; none where the system refused.
+        cpus: Option<Vec<usize>>,
+    },
+    /// The worker said something.
+    Worker {
+        /// The trial's id.
+        trial: String,
+        /// What it said.
+        message: WorkerEvent,
+    },
+    /// The trial is over.
+    TrialEnded {
+        /// The trial's id.
+        trial: String,
+        /// How.
+        status: Status,
+        /// Why, unless it worked.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// Wall time from before the start to after the end of the process, in nanoseconds.
+        wall_ns: u64,
+        /// CPU time that the runner itself used meanwhile, in nanoseconds.
+        runner_cpu_ns: u64,
+    },
+    /// The scorer read the trial's raw outputs.
+    TrialScored {
+        /// The trial's id.
+        trial: String,
+        /// What it found.
+        scores: Scores,
+    },
+    /// The scorer refused the trial's raw outputs: it failed after all.
+    TrialRejected {
+        /// The trial's id.
+        trial: String,
+        /// What is wrong with them.
+        reason: String,
+    },
+    /// A block is complete and its pairs were compared.
+    BlockJudged {
+        /// The case.
+        case: String,
+        /// The block, from 1.
+        block: u32,
+        /// The attempt at it.
+        attempt: u32,
+        /// The points of the task's contract, by contender; each was compared with the baseline.
+        pairs: BTreeMap<String, Vec<Check>>,
+    },
+    /// Every block of every case is there.
+    RunFinished {
+        /// Milliseconds since 1970.
+        unix_ms: u64,
+    },
+}
+
+/// The coordinates of one trial.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Trial {
+    /// Its id.
+    pub id: String,
+    /// The case.
+    pub case: String,
+    /// The implementation.
+    pub implementation: String,
+    /// The block, from 1; 0 is the discarded trial that warms an implementation's environment.
+    pub block: u32,
+    /// 0, or how often this block was begun before and split by an interruption.
+    pub attempt: u32,
+    /// The session.
+    pub session: u32,
+    /// Its place in the block's order, from 0.
+    pub position: u32,
+    /// The seed that every trial of the block shares.
+    pub seed: u64,
+}
+
+/// How a trial ended. Every way is a result and a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// It worked, and its outputs were scored.
+    Ok,
+    /// The implementation cannot honour the request.
+    Unsupported,
+    /// The worker reported an error, broke the protocol, or gave outputs that cannot be scored.
+    Failed,
+    /// The worker's process died.
+    Crashed,
+    /// The time limit passed.
+    TimedOut,
+    /// The memory limit was reached.
+    OutOfMemory,
+    /// The run was interrupted.
+    Interrupted,
+}
+
+impl Status {
+    /// Its word in results and reports.
+    pub fn word(self) -> &'static str {
+        match self {
+            Status::Ok => "ok",
+            Status::Unsupported => "unsupported",
+            Status::Failed => "failed",
+            Status::Crashed => "crashed",
+            Status::TimedOut => "timed_out",
+            Status::OutOfMemory => "out_of_memory",
+            Status::Interrupted => "interrupted",
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! How an implementation's workers are started: the same kind of process for every language.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::implementation::environment::{Environment, EnvironmentError, Python, adapter_build};
+use crate::implementation::{Implementation, Launch};
+use crate::spec::{Experiment, Protocol};
+use crate::store::manifest::ImplementationRecord;
+use crate::task::parameter::Parameters;
+use crate::worker::handle::Start;
+use crate::worker::native;
+
+/// Variables that workers inherit from the user.
+const INHERITED: &[&str] = &["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR"];
+
+/// Variables by which numerical libraries learn how many threads they may use.
+const THREAD_VARIABLES: &[&str] = &[
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+    "RAYON_NUM_THREADS",
+];
+
+/// Starts the workers of one implementation.
+#[derive(Debug)]
+pub struct Launcher {
+    implementation: Implementation,
+    program: PathBuf,
+    arguments: Vec<String>,
+    record: ImplementationRecord,
+}
+
+impl Launcher {
+    /// Prepares to start workers: finds this binary, or makes the Python environment.
+    ///
+    /// # Errors
+    /// There is no usable Python, or its environment cannot be built.
+    pub fn new(
+        implementation: &Implementation,
+        cache: &Path,
+        report: &mut dyn FnMut(&str),
+    ) -> Result<Self, EnvironmentError> {
+        let (program, arguments, record) = match &implementation.launch {
+            Launch::Native => {
+                let program = own_binary()
+                    .map_err(|source| EnvironmentError::Io { path: "benchrun's own binary".into(), source })?;
+                let record =
+                    ImplementationRecord { build: native::BUILD.to_owned(), environment: None, python: None };
+                (program, vec!["worker".to_owned()], record)
+            }
+            Launch::Python(adapter) => {
+                let Environment { key, python, interpreter } = Python::find()?.sync(adapter, cache, report)?;
+                let record = ImplementationRecord {
+                    build: adapter_build(adapter)?,
+                    environment: Some(key),
+                    python: Some(python),
+                };
+                let text = |path: &Path| path.to_string_lossy().into_owned();
+                let arguments = vec![
+                    "-X".to_owned(),
+                    "utf8".to_owned(),
+                    text(&adapter.kit.join("run.py")),
+                    text(&adapter.folder),
+                ];
+                (interpreter, arguments, record)
+            }
+        };
+        Ok(Self { implementation: implementation.clone(), program, arguments, record })
+    }
+
+    /// The build that its workers must report.
+    pub fn build(&self) -> &str {
+        &self.record.build
+    }
+
+    /// What the run's manifest says of it.
+    pub fn record(&self) -> &ImplementationRecord {
+        &self.record
+    }
+
+    /// Its settings for an algorithm.
+    pub fn settings(&self, experiment: &Experiment, algorithm: &str) -> Parameters {
+        experiment.settings_for(&self.implementation, algorithm)
+    }
+
+    /// How to start one worker.
+    pub fn start(&self, folder: PathBuf, log: PathBuf, protocol: &Protocol, cpus: &[usize]) -> Start {
+        Start {
+            program: self.program.clone(),
+            arguments: self.arguments.clone(),
+            folder,
+            environment: environment(protocol.threads),
+            cpus: cpus.to_vec(),
+            memory_bytes: protocol.memory_bytes,
+            log,
+        }
+    }
+}
+
+/// The whole environment of a worker.
+fn environment(threads: usize) -> Vec<(String, String)> {
+    let inherited = INHERITED.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
+    let of_threads = THREAD_VARIABLES.iter().map(|name| ((*name).to_owned(), threads.to_string()));
+    // Hash order and compiled files do not depend on the user's shell.
+    let of_python = [("PYTHONHASHSEED", "0"), ("PYTHONNOUSERSITE", "1"), ("PYTHONDONTWRITEBYTECODE", "1")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    inherited.chain(of_threads).chain(of_python).collect()
+}
+
+/// This binary.
+fn own_binary() -> io::Result<PathBuf> {
+    std::env::current_exe()
+}

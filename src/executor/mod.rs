@@ -1,0 +1,251 @@
+//! How a plan is executed: rounds of shuffled blocks, each trial in a fresh process, every event journalled first.
+
+pub mod event;
+mod judge;
+pub mod launch;
+pub mod local;
+pub mod outcome;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc::Sender;
+
+use crate::data::bundle::Bundle;
+use crate::plan::{Arm, Case, Plan, order, seed, trial_id};
+use crate::store::StoreError;
+use crate::store::journal::unix_ms;
+use crate::store::run_folder::RunFolder;
+use crate::worker::handle::{Interrupt, kill_group};
+use crate::worker::protocol::{PROTOCOL_VERSION, Request};
+use event::{Status, Trial, TrialEvent};
+use launch::Launcher;
+use local::Job;
+
+/// Why a run ended early. Whatever a worker does is a result, never one of these.
+#[derive(Debug, thiserror::Error)]
+pub enum ExecutorError {
+    /// The journal or a result could not be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system refused something that every trial needs.
+    #[error("the trial could not be set up")]
+    Io(#[from] io::Error),
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RunEnd {
+    /// Every block is there.
+    Finished,
+    /// The user asked to stop; the same command continues.
+    Interrupted,
+}
+
+/// A plan on its way through this machine.
+#[derive(Debug)]
+pub struct Execution<'e> {
+    /// The plan.
+    pub plan: &'e Plan,
+    /// The run's folder.
+    pub folder: &'e mut RunFolder,
+    /// The bundles, by case.
+    pub bundles: HashMap<&'e str, &'e Bundle>,
+    /// How each implementation's workers are started.
+    pub launchers: BTreeMap<String, Launcher>,
+    /// The CPUs of a trial.
+    pub cpus: Vec<usize>,
+    /// A request to stop.
+    pub interrupt: &'e Interrupt,
+    /// Listeners hear every event after it is in the journal. They can neither fail nor delay a trial.
+    pub listeners: Vec<Sender<TrialEvent>>,
+    /// Whether raw outputs stay after their block is judged.
+    pub keep_outputs: bool,
+}
+
+impl Execution<'_> {
+    /// Runs what is not there yet.
+    ///
+    /// # Errors
+    /// The journal cannot be written, or the system refuses to set up a trial.
+    pub fn run(mut self) -> Result<RunEnd, ExecutorError> {
+        let session = self.folder.state.sessions;
+        self.bury_abandoned()?;
+        self.emit(vec![TrialEvent::SessionStarted { session, unix_ms: unix_ms(), pid: std::process::id() }])?;
+        self.warm_environments(session)?;
+        let spec_seed = self.plan.spec.protocol.seed;
+        for round in 1..=self.plan.spec.protocol.blocks {
+            for index in order::round(spec_seed, round, self.plan.cases.len()) {
+                let case = &self.plan.cases[index];
+                if self.interrupt.is_requested() {
+                    return Ok(RunEnd::Interrupted);
+                }
+                if case.runnable().next().is_some() && !self.is_complete(case, round) {
+                    self.block(case, round, session)?;
+                }
+            }
+        }
+        if self.interrupt.is_requested() {
+            return Ok(RunEnd::Interrupted);
+        }
+        self.emit(vec![TrialEvent::RunFinished { unix_ms: unix_ms() }])?;
+        Ok(RunEnd::Finished)
+    }
+
+    /// Journals some events, then tells the listeners.
+    fn emit(&mut self, events: Vec<TrialEvent>) -> Result<(), ExecutorError> {
+        self.folder.journal.append(&events)?;
+        for event in events {
+            self.folder.state.apply(&event);
+            self.listeners.retain(|listener| listener.send(event.clone()).is_ok());
+        }
+        Ok(())
+    }
+
+    fn is_complete(&self, case: &Case, block: u32) -> bool {
+        let first = (case.id.clone(), block, 0);
+        let last = (case.id.clone(), block, u32::MAX);
+        self.folder.state.judged.range(first..=last).next().is_some()
+    }
+
+    /// Ends the trials that a killed runner left behind, and their workers if they still run.
+    fn bury_abandoned(&mut self) -> Result<(), ExecutorError> {
+        let mut events = Vec::new();
+        for record in self.folder.state.abandoned() {
+            if let Some(pid) = record.pid
+                && is_worker_of(pid, &self.work_folder(&record.trial.id))
+            {
+                kill_group(pid);
+            }
+            events.push(TrialEvent::TrialEnded {
+                trial: record.trial.id.clone(),
+                status: Status::Interrupted,
+                reason: Some("the runner died".to_owned()),
+                wall_ns: 0,
+                runner_cpu_ns: 0,
+            });
+        }
+        if events.is_empty() { Ok(()) } else { self.emit(events) }
+    }
+
+    fn work_folder(&self, trial: &str) -> PathBuf {
+        self.folder.path.join("work").join(trial)
+    }
+
+    /// Runs one trial of every implementation whose result is dropped: the first reads files from the disk, the later ones from memory.
+    fn warm_environments(&mut self, session: u32) -> Result<(), ExecutorError> {
+        let mut warmed: Vec<&str> = Vec::new();
+        for case in &self.plan.cases {
+            for arm in case.runnable() {
+                if !warmed.contains(&arm.implementation.as_str()) && !self.interrupt.is_requested() {
+                    warmed.push(&arm.implementation);
+                    // One warm-up trial a session: the session tells their ids apart.
+                    self.trial(case, arm, (0, session), session, 0)?;
+                    let _ = fs::remove_dir_all(self.folder.path.join("work"));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs every implementation of a case once, then compares their outputs with the baseline's.
+    fn block(&mut self, case: &Case, block: u32, session: u32) -> Result<(), ExecutorError> {
+        let attempt = self.folder.state.attempts(&case.id, block);
+        let arms: Vec<&Arm> = case.runnable().collect();
+        let order = order::block(self.plan.spec.protocol.seed, &case.id, block, arms.len());
+        let mut outputs: BTreeMap<&str, PathBuf> = BTreeMap::new();
+        for (position, index) in (0_u32..).zip(order) {
+            let arm = arms[index];
+            let (status, path) = self.trial(case, arm, (block, attempt), session, position)?;
+            if status == Status::Interrupted {
+                return Ok(());
+            }
+            outputs.extend(path.map(|path| (arm.implementation.as_str(), path)));
+        }
+        let pairs = judge::pairs(self.plan, case, self.bundles[case.id.as_str()], &outputs);
+        self.emit(vec![TrialEvent::BlockJudged { case: case.id.clone(), block, attempt, pairs }])?;
+        if !self.keep_outputs {
+            let _ = fs::remove_dir_all(self.folder.path.join("work"));
+        }
+        Ok(())
+    }
+
+    /// Runs and scores one trial. Gives its outputs if they could be scored.
+    fn trial(
+        &mut self,
+        case: &Case,
+        arm: &Arm,
+        (block, attempt): (u32, u32),
+        session: u32,
+        position: u32,
+    ) -> Result<(Status, Option<PathBuf>), ExecutorError> {
+        let job = self.job(case, arm, (block, attempt), session, position)?;
+        let id = job.trial.id.clone();
+        let interrupt = self.interrupt.clone();
+        let (mut status, mut outputs) = local::run(&job, &interrupt, &mut |events| self.emit(events))?;
+        if let Some(path) = &outputs {
+            match judge::score(self.plan, case, self.bundles[case.id.as_str()], path) {
+                Ok(scores) => self.emit(vec![TrialEvent::TrialScored { trial: id, scores }])?,
+                Err(error) => {
+                    self.emit(vec![TrialEvent::TrialRejected { trial: id, reason: error.to_string() }])?;
+                    (status, outputs) = (Status::Failed, None);
+                }
+            }
+        }
+        Ok((status, outputs))
+    }
+
+    fn job(
+        &self,
+        case: &Case,
+        arm: &Arm,
+        (block, attempt): (u32, u32),
+        session: u32,
+        position: u32,
+    ) -> Result<Job, ExecutorError> {
+        let plan = self.plan;
+        let (experiment, def, protocol) = (plan.experiment(case), plan.def(case), &plan.spec.protocol);
+        let bundle = self.bundles[case.id.as_str()];
+        let launcher = &self.launchers[&arm.implementation];
+        let id = trial_id(&case.id, block, &arm.implementation, attempt);
+        let folder = self.work_folder(&id);
+        let output_dir = folder.join("outputs");
+        fs::create_dir_all(&output_dir)?;
+        let trial_seed = seed(&[&protocol.seed.to_string(), "trial", &case.id, &block.to_string()]);
+        let request = Request {
+            protocol: PROTOCOL_VERSION,
+            trial: id.clone(),
+            implementation: arm.implementation.clone(),
+            task: experiment.task.clone(),
+            algorithm: def.algorithm.clone(),
+            hyperparameters: def.hyperparameters.clone(),
+            settings: launcher.settings(experiment, &def.algorithm),
+            bundle: bundle.manifest_path().to_owned(),
+            output_dir: output_dir.clone(),
+            seed: trial_seed,
+            threads: protocol.threads,
+            device: "cpu".to_owned(),
+            dtype: experiment.dtype.clone(),
+            phases: plan.phases(bundle.rows("test_features")),
+        };
+        let log = self.folder.path.join("logs").join(format!("{id}.log"));
+        let start = launcher.start(folder, log, protocol, &self.cpus);
+        let trial = Trial {
+            id,
+            case: case.id.clone(),
+            implementation: arm.implementation.clone(),
+            block,
+            attempt,
+            session,
+            position,
+            seed: trial_seed,
+        };
+        Ok(Job { trial, request, start, build: launcher.build().to_owned(), timeout: protocol.timeout })
+    }
+}
+
+/// Whether a process is still the worker of a trial: its working folder tells.
+fn is_worker_of(pid: u32, work_folder: &std::path::Path) -> bool {
+    fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(work_folder))
+}

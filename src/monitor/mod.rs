@@ -1,0 +1,3 @@
+//! What a run ran on.
+
+pub mod machine;

@@ -1,0 +1,185 @@
+//! Plans: a checked spec expanded into cases, blocks and trials.
+//!
+//! Cases are held; trials and orders are derived from them and the seed when they are asked for, so that a matrix of a million
+//! trials plans in seconds and every order can be told again from the recorded seed.
+
+pub mod order;
+mod seed;
+
+use serde::Serialize;
+
+use crate::files::sha256;
+use crate::implementation::{Implementation, Registry};
+use crate::spec::{BatchSize, CaseDef, Experiment, Spec};
+use crate::task::parameter::Parameters;
+use crate::worker::protocol::{PhaseKind, PhaseRequest, Repeat};
+
+pub use seed::seed;
+
+/// A spec with every case expanded.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The spec.
+    pub spec: Spec,
+    /// The cases in the spec's order.
+    pub cases: Vec<Case>,
+}
+
+/// One case and who is asked to solve it.
+#[derive(Debug, Clone)]
+pub struct Case {
+    /// Twelve hexadecimal digits of the hash of everything that must be equal for two implementations to be compared.
+    pub id: String,
+    /// The place of its experiment in the spec.
+    pub experiment: usize,
+    /// Its place in the experiment.
+    pub index: usize,
+    /// The implementations, in the experiment's order.
+    pub arms: Vec<Arm>,
+}
+
+/// One implementation asked to solve one case.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arm {
+    /// The implementation's id.
+    pub implementation: String,
+    /// Why it is not asked, where the plan already knows that it cannot honour the request.
+    pub unsupported: Option<String>,
+}
+
+impl Plan {
+    /// Expands a spec.
+    pub fn new(spec: Spec, registry: &Registry) -> Self {
+        let mut cases = Vec::new();
+        for (e, experiment) in spec.experiments.iter().enumerate() {
+            let identity = ExperimentIdentity::new(&spec, experiment);
+            for (i, def) in experiment.cases.iter().enumerate() {
+                let arms = experiment
+                    .implementations
+                    .iter()
+                    .filter(|id| !def.without.contains(id))
+                    .filter_map(|id| registry.implementation(id))
+                    .map(|implementation| Arm {
+                        implementation: implementation.id.clone(),
+                        unsupported: implementation.unsupported(&experiment.task, &def.algorithm, &def.hyperparameters),
+                    })
+                    .collect();
+                cases.push(Case { id: identity.case_id(def), experiment: e, index: i, arms });
+            }
+        }
+        Self { spec, cases }
+    }
+
+    /// The experiment of a case.
+    pub fn experiment(&self, case: &Case) -> &Experiment {
+        &self.spec.experiments[case.experiment]
+    }
+
+    /// The definition of a case.
+    pub fn def(&self, case: &Case) -> &CaseDef {
+        &self.experiment(case).cases[case.index]
+    }
+
+    /// The number of trials that are run: unsupported ones are rows without a process.
+    pub fn trial_count(&self) -> u64 {
+        let arms: usize = self.cases.iter().map(|c| c.runnable().count()).sum();
+        arms as u64 * u64::from(self.spec.protocol.blocks)
+    }
+
+    /// The implementations that at least one trial runs.
+    pub fn implementations<'r>(&self, registry: &'r Registry) -> Vec<&'r Implementation> {
+        let used = |i: &&Implementation| {
+            self.cases.iter().any(|c| c.runnable().any(|a| a.implementation == i.id))
+        };
+        registry.implementations.iter().filter(used).collect()
+    }
+
+    /// The timed phases of a case whose test split has `test_rows` rows. A batch size beyond that is left out.
+    pub fn phases(&self, test_rows: usize) -> Vec<PhaseRequest> {
+        let protocol = &self.spec.protocol;
+        let once = Repeat { warmup: 0, min_samples: 1, max_samples: 1, max_time_ns: 0, min_sample_ns: 0 };
+        let fit = |name: &str, repeat| PhaseRequest {
+            kind: PhaseKind::Fit,
+            name: name.to_owned(),
+            batch_rows: None,
+            repeat,
+        };
+        let mut phases = vec![fit("fit_first", once), fit("fit", protocol.fit)];
+        for size in &protocol.batch_sizes {
+            let (label, rows) = match size {
+                BatchSize::Rows(rows) => (rows.to_string(), *rows),
+                BatchSize::All => ("all".to_owned(), test_rows),
+            };
+            if rows <= test_rows {
+                phases.push(PhaseRequest {
+                    kind: PhaseKind::Predict,
+                    name: format!("predict@{label}"),
+                    batch_rows: Some(rows),
+                    repeat: protocol.predict,
+                });
+            }
+        }
+        phases
+    }
+}
+
+impl Case {
+    /// The arms that are run.
+    pub fn runnable(&self) -> impl Iterator<Item = &Arm> {
+        self.arms.iter().filter(|a| a.unsupported.is_none())
+    }
+}
+
+impl Experiment {
+    /// The settings of an implementation for an algorithm: its defaults, and what the spec gives.
+    pub fn settings_for(&self, implementation: &Implementation, algorithm: &str) -> Parameters {
+        let mut settings: Parameters = implementation
+            .offer(&self.task, algorithm)
+            .map(|offer| offer.settings.iter().map(|s| (s.name.clone(), s.default.clone())).collect())
+            .unwrap_or_default();
+        if let Some(given) = self.settings.get(&implementation.id).and_then(|s| s.get(algorithm)) {
+            settings.extend(given.clone());
+        }
+        settings
+    }
+}
+
+/// The id of one trial: case, block, implementation, and the attempt if a split block was replaced.
+pub fn trial_id(case: &str, block: u32, implementation: &str, attempt: u32) -> String {
+    let slug = implementation.replace(['/', '+'], "-");
+    let attempt = if attempt == 0 { String::new() } else { format!("-r{attempt}") };
+    format!("{case}-b{block:03}-{slug}{attempt}")
+}
+
+/// What all cases of an experiment share, hashed once.
+struct ExperimentIdentity(String);
+
+impl ExperimentIdentity {
+    fn new(spec: &Spec, experiment: &Experiment) -> Self {
+        #[derive(Serialize)]
+        struct Shared<'a> {
+            experiment: &'a str,
+            task: &'a str,
+            test_fraction: f64,
+            scale: crate::data::bundle::Scale,
+            dtype: &'a str,
+            threads: usize,
+            seed: u64,
+        }
+        let shared = Shared {
+            experiment: &experiment.name,
+            task: &experiment.task,
+            test_fraction: experiment.test_fraction,
+            scale: experiment.scale,
+            dtype: &experiment.dtype,
+            threads: spec.protocol.threads,
+            seed: spec.protocol.seed,
+        };
+        Self(serde_json::to_string(&shared).unwrap_or_default())
+    }
+
+    fn case_id(&self, def: &CaseDef) -> String {
+        let own = serde_json::to_string(&(&def.source, &def.algorithm, &def.hyperparameters)).unwrap_or_default();
+        sha256(format!("{}\n{own}", self.0).as_bytes())[..12].to_owned()
+    }
+}

@@ -1,0 +1,617 @@
+//! From a spec as written to a checked one: names resolved, values in range, defaults filled in, grids expanded.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::time::Duration;
+
+use super::problem::{Place, Problem, unknown};
+use super::raw::{RawBatchSize, RawExclude, RawExperiment, RawProtocol, RawScale, RawSpec};
+use super::{BatchSize, CaseDef, Experiment, Protocol, Spec, grid};
+use crate::data::bundle::Scale;
+use crate::data::{Source, catalogue, generator};
+use crate::implementation::{Implementation, Registry};
+use crate::task::TaskDef;
+use crate::task::parameter::{Parameters, Value};
+use crate::worker::protocol::Repeat;
+
+/// Checks a whole spec.
+pub fn spec(raw: RawSpec, folder: &Path, registry: &Registry, max_trials: u64) -> Result<Spec, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let root = Place::default();
+    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    if raw.name.is_empty() || !raw.name.chars().all(plain) {
+        let message = format!("`name` is \"{}\", but must consist of letters, digits, `-` and `_`", raw.name);
+        problems.push(Problem::value(&root.at("name"), message).hint("it names the folder of the results"));
+    }
+    let protocol = protocol(&raw.protocol, &root.at("protocol"), &mut problems);
+    let mut experiments = Vec::new();
+    let mut names = BTreeSet::new();
+    let mut trials = 0;
+    for (i, raw_experiment) in raw.experiment.iter().enumerate() {
+        let place = root.at("experiment").at(i);
+        if !names.insert(raw_experiment.name.clone()) {
+            let message = format!("there is another experiment named \"{}\"", raw_experiment.name);
+            problems.push(Problem::value(&place.at("name"), message));
+        }
+        let check = ExperimentCheck {
+            raw: raw_experiment,
+            place: &place,
+            folder,
+            registry,
+            dtype: raw.protocol.dtype.as_deref(),
+        };
+        experiments.extend(check.run(u64::from(raw.protocol.blocks), max_trials, &mut trials, &mut problems));
+    }
+    match protocol {
+        Some(protocol) if problems.is_empty() => Ok(Spec { name: raw.name, protocol, experiments }),
+        _ => Err(problems),
+    }
+}
+
+fn protocol(raw: &RawProtocol, place: &Place, problems: &mut Vec<Problem>) -> Option<Protocol> {
+    let mut duration = |text: &str, place: &Place| {
+        humantime::parse_duration(text)
+            .map_err(|e| {
+                let message = format!("`{place}` is \"{text}\", which is no duration: {e}");
+                problems.push(Problem::value(place, message).hint("write for example \"200ms\", \"2min\", \"1h 30min\""));
+            })
+            .ok()
+    };
+    let budget = raw.budget.as_deref().map(|text| duration(text, &place.at("budget")));
+    let timeout = duration(&raw.timeout, &place.at("timeout"));
+    let predict = super::raw::RawRepeat {
+        warmup: raw.predict.warmup,
+        min_samples: raw.predict.min_samples,
+        max_samples: raw.predict.max_samples,
+        max_time: raw.predict.max_time.clone(),
+        min_sample: raw.predict.min_sample.clone(),
+    };
+    let mut times = Vec::new();
+    for (name, repeat) in [("fit", &raw.fit), ("predict", &predict)] {
+        let place = place.at(name);
+        times.push((
+            duration(&repeat.max_time, &place.at("max_time")),
+            duration(&repeat.min_sample, &place.at("min_sample")),
+        ));
+    }
+    for (name, repeat) in [("fit", &raw.fit), ("predict", &predict)] {
+        if repeat.min_samples > repeat.max_samples {
+            let message = format!(
+                "`min_samples` is {}, but must be at most `max_samples`, {}",
+                repeat.min_samples, repeat.max_samples
+            );
+            problems.push(Problem::value(&place.at(name), message));
+        }
+    }
+    if timeout == Some(Duration::ZERO) {
+        problems.push(Problem::value(&place.at("timeout"), "`protocol.timeout` is 0, but must be longer"));
+    }
+    let memory = raw.memory.parse::<bytesize::ByteSize>().map_err(|e| {
+        let message = format!("`protocol.memory` is \"{}\", which is no size: {e}", raw.memory);
+        problems.push(Problem::value(&place.at("memory"), message).hint("write for example \"4GiB\" or \"512MB\""));
+    });
+    let mut batch_sizes: Vec<BatchSize> = Vec::new();
+    for (i, size) in raw.predict.batch_sizes.iter().enumerate() {
+        let size = match size {
+            RawBatchSize::Rows(rows) => BatchSize::Rows(*rows as usize),
+            RawBatchSize::All => BatchSize::All,
+        };
+        if batch_sizes.contains(&size) {
+            let place = place.at("predict").at("batch_sizes").at(i);
+            problems.push(Problem::value(&place, "this batch size is given twice"));
+        }
+        batch_sizes.push(size);
+    }
+    let [fit, predict] = [(&raw.fit, times[0]), (&predict, times[1])].map(|(raw, (max_time, min_sample))| {
+        Some(Repeat {
+            warmup: raw.warmup,
+            min_samples: raw.min_samples,
+            max_samples: raw.max_samples,
+            max_time_ns: u64::try_from(max_time?.as_nanos()).unwrap_or(u64::MAX),
+            min_sample_ns: u64::try_from(min_sample?.as_nanos()).unwrap_or(u64::MAX),
+        })
+    });
+    Some(Protocol {
+        blocks: raw.blocks,
+        budget: match budget {
+            Some(budget) => Some(budget?),
+            None => None,
+        },
+        threads: raw.threads as usize,
+        seed: raw.seed.unsigned_abs(),
+        timeout: timeout?,
+        memory_bytes: memory.ok()?.as_u64(),
+        fit: fit?,
+        predict: predict?,
+        batch_sizes,
+    })
+}
+
+/// The check of one experiment.
+struct ExperimentCheck<'r> {
+    raw: &'r RawExperiment,
+    place: &'r Place,
+    folder: &'r Path,
+    registry: &'r Registry,
+    dtype: Option<&'r str>,
+}
+
+impl ExperimentCheck<'_> {
+    fn run(
+        &self,
+        blocks: u64,
+        max_trials: u64,
+        trials: &mut u64,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Experiment> {
+        let task = self.registry.task(&self.raw.task)?;
+        let dtype = self.dtype(task, problems);
+        let sources: Vec<Option<Source>> = self
+            .raw
+            .datasets
+            .iter()
+            .enumerate()
+            .map(|(i, v)| self.source(task, v, &self.place.at("datasets").at(i), problems))
+            .collect();
+        self.report_repeated(&sources, problems);
+        let grids = self.grids(task, problems);
+        let implementations = self.implementations(task, &grids, problems);
+        let baseline = self.baseline(&implementations, problems);
+        let settings = self.settings(task, &implementations, problems);
+
+        let settings_count: u64 = grids.iter().map(|(_, axes)| grid::size(axes)).sum();
+        let included = self.included(task, problems);
+        let matrix = (sources.len() as u64).saturating_mul(settings_count) + included.len() as u64;
+        *trials = trials.saturating_add(matrix.saturating_mul(implementations.len() as u64 * blocks));
+        if *trials > max_trials {
+            let message = format!("the matrix has {trials} trials, and the limit is {max_trials}");
+            let hint = format!("if that is meant, run with `--max-trials {trials}`");
+            problems.push(Problem::key(&self.place.at("algorithms"), message).hint(hint));
+            return None;
+        }
+
+        let mut cases = Vec::new();
+        for source in sources.iter().flatten() {
+            let mut seen = BTreeSet::new();
+            for (algorithm, axes) in &grids {
+                for hyperparameters in grid::points(axes) {
+                    // Two grids of a union may meet in a point; it is one case.
+                    if grids.len() == 1 || seen.insert(format!("{algorithm} {hyperparameters:?}")) {
+                        let (source, algorithm) = (source.clone(), algorithm.clone());
+                        cases.push(CaseDef { source, algorithm, hyperparameters, without: Vec::new() });
+                    }
+                }
+            }
+        }
+        for case in included {
+            if !cases.contains(&case) {
+                cases.push(case);
+            }
+        }
+        self.exclude(task, &implementations, &mut cases, problems);
+        if cases.is_empty() && problems.is_empty() {
+            let message = "the matrix of this experiment is empty: every case is excluded";
+            problems.push(Problem::key(&self.place.at("exclude"), message));
+        }
+        Some(Experiment {
+            name: self.raw.name.clone(),
+            task: task.name.clone(),
+            cases,
+            implementations: implementations.iter().map(|i| i.id.clone()).collect(),
+            baseline: baseline?,
+            test_fraction: self.raw.split.test,
+            scale: match self.raw.scale {
+                RawScale::Standard => Scale::Standard,
+                RawScale::MinMax => Scale::MinMax,
+                RawScale::None => Scale::None,
+            },
+            dtype: dtype?,
+            settings,
+            tolerances: self.raw.tolerance.clone(),
+        })
+    }
+
+    fn dtype(&self, task: &TaskDef, problems: &mut Vec<Problem>) -> Option<String> {
+        let Some(dtype) = self.dtype else { return task.dtypes.first().cloned() };
+        if task.dtypes.iter().any(|d| d == dtype) {
+            return Some(dtype.to_owned());
+        }
+        let what = format!("dtype of the task {}", task.name);
+        let (message, hint) = unknown(&what, dtype, task.dtypes.iter().map(String::as_str));
+        let place = Place::default().at("protocol").at("dtype");
+        problems.push(Problem::value(&place, message).hint(hint));
+        None
+    }
+
+    fn source(
+        &self,
+        task: &TaskDef,
+        value: &toml::Value,
+        place: &Place,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Source> {
+        let source = match value {
+            toml::Value::String(name) => self.catalogued(name, place, problems)?,
+            toml::Value::Table(table) if table.contains_key("generator") => generated(table, place, problems)?,
+            toml::Value::Table(table) if table.contains_key("path") => self.file(task, table, place, problems)?,
+            _ => {
+                let message = "a data set is a name, or a table with `generator` or with `path` and `target`";
+                problems.push(Problem::value(place, message));
+                return None;
+            }
+        };
+        if source.target_kind() != task.target {
+            let message = format!(
+                "`{}` has a {} target, but {} needs a {} one",
+                source.label(),
+                source.target_kind().word(),
+                task.name,
+                task.target.word()
+            );
+            let fitting = catalogue::names_of(task.target).join(", ");
+            problems.push(Problem::value(place, message).hint(format!("of the catalogue fit: {fitting}")));
+            return None;
+        }
+        Some(source)
+    }
+
+    fn catalogued(&self, name: &str, place: &Place, problems: &mut Vec<Problem>) -> Option<Source> {
+        if catalogue::names().contains(&name) {
+            return Some(Source::Catalogue { name: name.to_owned() });
+        }
+        let (message, hint) = unknown("data set", name, catalogue::names());
+        let is_file = self.folder.join(name).exists();
+        let hint = if is_file { format!("write {{ path = \"{name}\", target = \"…\" }} for a file") } else { hint };
+        problems.push(Problem::value(place, message).hint(hint));
+        None
+    }
+
+    fn file(
+        &self,
+        task: &TaskDef,
+        table: &toml::Table,
+        place: &Place,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Source> {
+        for key in table.keys().filter(|k| !["path", "target"].contains(&k.as_str())) {
+            let (message, hint) = unknown("key of a file", key, ["path", "target"]);
+            problems.push(Problem::key(&place.at(key), message).hint(hint));
+        }
+        let text = |key: &str, problems: &mut Vec<Problem>| {
+            let text = table.get(key).and_then(toml::Value::as_str);
+            if text.is_none() {
+                let message = format!("a file needs `{key}`, a text");
+                problems.push(Problem::value(&place.at(key), message));
+            }
+            text
+        };
+        let (path, target) = (text("path", problems), text("target", problems));
+        let (written, target) = (path?, target?);
+        let path = self.folder.join(written);
+        if !path.is_file() {
+            let message = format!("there is no file {}", path.display());
+            problems.push(Problem::value(&place.at("path"), message).hint("paths start from the spec's folder"));
+            return None;
+        }
+        Some(Source::File { path, target: target.to_owned(), kind: task.target })
+    }
+
+    fn report_repeated(&self, sources: &[Option<Source>], problems: &mut Vec<Problem>) {
+        for (i, source) in sources.iter().enumerate() {
+            if source.is_some() && sources[..i].contains(source) {
+                let place = self.place.at("datasets").at(i);
+                problems.push(Problem::value(&place, "this data set is given twice"));
+            }
+        }
+    }
+
+    /// One entry for each table of hyperparameters.
+    fn grids(&self, task: &TaskDef, problems: &mut Vec<Problem>) -> Vec<(String, grid::Axes)> {
+        let mut grids = Vec::new();
+        let place = self.place.at("algorithms");
+        for (name, given) in &self.raw.algorithms {
+            let place = place.at(name);
+            let Some(algorithm) = task.algorithm(name) else {
+                let what = format!("algorithm of the task {}", task.name);
+                let (message, hint) = unknown(&what, name, task.algorithms.iter().map(|a| a.name.as_str()));
+                problems.push(Problem::key(&place, message).hint(hint));
+                continue;
+            };
+            let tables = match given {
+                toml::Value::Array(items) => {
+                    items.iter().enumerate().map(|(i, item)| (item, place.at(i))).collect()
+                }
+                single => vec![(single, place.clone())],
+            };
+            for (table, place) in tables {
+                if let Some(table) = table.as_table() {
+                    grids.push((name.clone(), grid::axes(algorithm, table, &place, problems)));
+                }
+            }
+        }
+        if self.raw.algorithms.is_empty() && self.raw.include.is_empty() {
+            problems.push(Problem::key(&place, "the matrix of this experiment is empty: it names no algorithm"));
+        }
+        grids
+    }
+
+    fn implementations(
+        &self,
+        task: &TaskDef,
+        grids: &[(String, grid::Axes)],
+        problems: &mut Vec<Problem>,
+    ) -> Vec<&Implementation> {
+        let known = &self.registry.implementations;
+        let offers_one = |i: &Implementation| {
+            let included = self.raw.include.iter().map(|c| &c.algorithm);
+            grids.iter().map(|(name, _)| name).chain(included).any(|a| i.offer(&task.name, a).is_some())
+        };
+        let chosen: Vec<&Implementation> = match (&self.raw.implementations, &self.raw.languages) {
+            (Some(_), Some(_)) => {
+                let message = "give `implementations` or `languages`, not both";
+                problems.push(Problem::key(&self.place.at("languages"), message));
+                return Vec::new();
+            }
+            (None, None) => {
+                let message = "give `languages` or `implementations`";
+                let hint = "for example languages = [\"rust\", \"python\"]";
+                problems.push(Problem::key(self.place, message).hint(hint));
+                return Vec::new();
+            }
+            (Some(ids), None) => {
+                let place = self.place.at("implementations");
+                let mut chosen: Vec<&Implementation> = Vec::new();
+                for (i, id) in ids.iter().enumerate() {
+                    match self.registry.implementation(id) {
+                        Some(found) if chosen.iter().any(|c| c.id == found.id) => {
+                            problems.push(Problem::value(&place.at(i), format!("`{id}` is given twice")));
+                        }
+                        Some(found) => chosen.push(found),
+                        None => {
+                            let (message, hint) =
+                                unknown("implementation", id, known.iter().map(|i| i.id.as_str()));
+                            problems.push(Problem::value(&place.at(i), message).hint(hint));
+                        }
+                    }
+                }
+                chosen
+            }
+            (None, Some(languages)) => {
+                let place = self.place.at("languages");
+                let all: BTreeSet<&str> = known.iter().map(Implementation::language).collect();
+                for (i, language) in languages.iter().enumerate() {
+                    if !all.contains(language.as_str()) {
+                        let (message, hint) = unknown("language", language, all.iter().copied());
+                        problems.push(Problem::value(&place.at(i), message).hint(hint));
+                    }
+                }
+                let wanted = |i: &&Implementation| {
+                    languages.iter().any(|l| l == i.language()) && offers_one(i)
+                };
+                known.iter().filter(wanted).collect()
+            }
+        };
+        if chosen.is_empty() && problems.is_empty() {
+            let message = "no implementation in these languages offers one of the algorithms";
+            problems.push(Problem::key(self.place, message));
+        }
+        for (algorithm, _) in grids {
+            if !chosen.is_empty() && !chosen.iter().any(|i| i.offer(&task.name, algorithm).is_some()) {
+                let message = format!("none of the chosen implementations offers {algorithm}");
+                problems.push(Problem::key(&self.place.at("algorithms").at(algorithm), message));
+            }
+        }
+        chosen
+    }
+
+    fn baseline(&self, implementations: &[&Implementation], problems: &mut Vec<Problem>) -> Option<String> {
+        match &self.raw.baseline {
+            Some(id) if implementations.iter().any(|i| i.id == *id) => Some(id.clone()),
+            Some(id) => {
+                let (message, hint) =
+                    unknown("implementation of this experiment", id, implementations.iter().map(|i| i.id.as_str()));
+                problems.push(Problem::value(&self.place.at("baseline"), message).hint(hint));
+                None
+            }
+            None => implementations
+                .iter()
+                .find(|i| i.language() == "python")
+                .or(implementations.first())
+                .map(|i| i.id.clone()),
+        }
+    }
+
+    fn settings(
+        &self,
+        task: &TaskDef,
+        implementations: &[&Implementation],
+        problems: &mut Vec<Problem>,
+    ) -> BTreeMap<String, BTreeMap<String, Parameters>> {
+        let mut settings = BTreeMap::new();
+        for (id, given) in &self.raw.settings {
+            let place = self.place.at("settings").at(id);
+            let Some(implementation) = implementations.iter().find(|i| i.id == *id) else {
+                let (message, hint) =
+                    unknown("implementation of this experiment", id, implementations.iter().map(|i| i.id.as_str()));
+                problems.push(Problem::key(&place, message).hint(hint));
+                continue;
+            };
+            settings.insert(id.clone(), self.settings_of(task, implementation, given, &place, problems));
+        }
+        settings
+    }
+
+    /// Settings by algorithm: a plain key goes to every algorithm that declares it, a table to the algorithm that it names.
+    fn settings_of(
+        &self,
+        task: &TaskDef,
+        implementation: &Implementation,
+        given: &BTreeMap<String, toml::Value>,
+        place: &Place,
+        problems: &mut Vec<Problem>,
+    ) -> BTreeMap<String, Parameters> {
+        let offers: Vec<_> = implementation.offers.iter().filter(|o| o.task == task.name).collect();
+        let (tables, flat): (Vec<_>, Vec<_>) = given.iter().partition(|(_, v)| v.is_table());
+        for (key, _) in &flat {
+            if !offers.iter().any(|o| o.settings.iter().any(|s| s.name == **key)) {
+                let declared: BTreeSet<&str> =
+                    offers.iter().flat_map(|o| &o.settings).map(|s| s.name.as_str()).collect();
+                let (message, hint) = unknown(&format!("setting of {}", implementation.id), key, declared);
+                problems.push(Problem::key(&place.at(*key), message).hint(hint));
+            }
+        }
+        for (key, _) in &tables {
+            if !offers.iter().any(|o| o.algorithm == **key) {
+                let (message, hint) = unknown(
+                    &format!("algorithm of {}", implementation.id),
+                    key,
+                    offers.iter().map(|o| o.algorithm.as_str()),
+                );
+                problems.push(Problem::key(&place.at(*key), message).hint(hint));
+            }
+        }
+        let mut by_algorithm = BTreeMap::new();
+        for offer in offers {
+            let own = flat.iter().copied().filter(|(k, _)| offer.settings.iter().any(|s| s.name == **k));
+            let what = format!("setting of {} for {}", implementation.id, offer.algorithm);
+            let mut settings = grid::plain(&what, &offer.settings, own, place, problems);
+            if let Some((key, toml::Value::Table(table))) = tables.iter().find(|(k, _)| **k == offer.algorithm) {
+                settings.extend(grid::plain(&what, &offer.settings, table, &place.at(*key), problems));
+            }
+            if !settings.is_empty() {
+                by_algorithm.insert(offer.algorithm.clone(), settings);
+            }
+        }
+        by_algorithm
+    }
+
+    fn included(&self, task: &TaskDef, problems: &mut Vec<Problem>) -> Vec<CaseDef> {
+        let mut cases = Vec::new();
+        for (i, include) in self.raw.include.iter().enumerate() {
+            let place = self.place.at("include").at(i);
+            let source = self.source(task, &include.dataset, &place.at("dataset"), problems);
+            let Some(algorithm) = task.algorithm(&include.algorithm) else {
+                let what = format!("algorithm of the task {}", task.name);
+                let (message, hint) =
+                    unknown(&what, &include.algorithm, task.algorithms.iter().map(|a| a.name.as_str()));
+                problems.push(Problem::value(&place.at("algorithm"), message).hint(hint));
+                continue;
+            };
+            let axes = grid::axes(algorithm, &include.hyperparameters, &place.at("hyperparameters"), problems);
+            let Some(source) = source else { continue };
+            cases.extend(grid::points(&axes).map(|hyperparameters| CaseDef {
+                source: source.clone(),
+                algorithm: algorithm.name.clone(),
+                hyperparameters,
+                without: Vec::new(),
+            }));
+        }
+        cases
+    }
+
+    fn exclude(
+        &self,
+        task: &TaskDef,
+        implementations: &[&Implementation],
+        cases: &mut Vec<CaseDef>,
+        problems: &mut Vec<Problem>,
+    ) {
+        for (i, exclude) in self.raw.exclude.iter().enumerate() {
+            let place = self.place.at("exclude").at(i);
+            let Some(values) = self.exclude_values(task, exclude, &place, problems) else { continue };
+            if let Some(id) = &exclude.implementation
+                && !implementations.iter().any(|i| i.id == *id)
+            {
+                let (message, hint) =
+                    unknown("implementation of this experiment", id, implementations.iter().map(|i| i.id.as_str()));
+                problems.push(Problem::value(&place.at("implementation"), message).hint(hint));
+                continue;
+            }
+            let matches = |case: &CaseDef| {
+                exclude.dataset.as_ref().is_none_or(|d| *d == case.source.label())
+                    && exclude.algorithm.as_ref().is_none_or(|a| *a == case.algorithm)
+                    && values.iter().all(|(k, v)| case.hyperparameters.get(k) == Some(v))
+            };
+            let before = cases.len();
+            let mut matched = 0;
+            cases.retain_mut(|case| {
+                let hit = matches(case);
+                matched += usize::from(hit);
+                match (&exclude.implementation, hit) {
+                    (Some(id), true) => {
+                        case.without.push(id.clone());
+                        case.without.len() < implementations.len()
+                    }
+                    (None, true) => false,
+                    (_, false) => true,
+                }
+            });
+            if matched == 0 && before > 0 {
+                let labels: BTreeSet<String> = cases.iter().map(|c| c.source.label()).collect();
+                let labels = labels.into_iter().collect::<Vec<_>>().join(", ");
+                problems.push(
+                    Problem::value(&place, "this exclude matches no case")
+                        .hint(format!("data sets of this experiment: {labels}")),
+                );
+            }
+        }
+    }
+
+    fn exclude_values(
+        &self,
+        task: &TaskDef,
+        exclude: &RawExclude,
+        place: &Place,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Parameters> {
+        if exclude.dataset.is_none()
+            && exclude.algorithm.is_none()
+            && exclude.implementation.is_none()
+            && exclude.hyperparameters.is_empty()
+        {
+            problems.push(Problem::value(place, "this exclude names nothing, so it would leave out everything"));
+            return None;
+        }
+        if let Some(name) = &exclude.algorithm
+            && task.algorithm(name).is_none()
+        {
+            let (message, hint) = unknown("algorithm", name, task.algorithms.iter().map(|a| a.name.as_str()));
+            problems.push(Problem::value(&place.at("algorithm"), message).hint(hint));
+            return None;
+        }
+        let mut values = Parameters::new();
+        for (key, given) in &exclude.hyperparameters {
+            let definitions = task.algorithms.iter().flat_map(|a| &a.parameters).filter(|p| p.name == *key);
+            // A whole number may be written for a float, as in the algorithm's own table.
+            let value: Option<Value> = grid::value(given);
+            let checked = definitions.into_iter().find_map(|d| value.as_ref().and_then(|v| d.check(v).ok()));
+            match checked {
+                Some(value) => {
+                    values.insert(key.clone(), value);
+                }
+                None => {
+                    let message = format!("no algorithm has a hyperparameter `{key}` with the value {given}");
+                    problems.push(Problem::value(&place.at("hyperparameters").at(key), message));
+                    return None;
+                }
+            }
+        }
+        Some(values)
+    }
+}
+
+fn generated(table: &toml::Table, place: &Place, problems: &mut Vec<Problem>) -> Option<Source> {
+    let name = table.get("generator").and_then(toml::Value::as_str).unwrap_or_default();
+    let Some(definition) = generator::find(name) else {
+        let (message, hint) = unknown("generator", name, generator::names());
+        problems.push(Problem::value(&place.at("generator"), message).hint(hint));
+        return None;
+    };
+    let definitions = definition.parameters();
+    let others = table.iter().filter(|(k, _)| *k != "generator");
+    let before = problems.len();
+    let given = grid::plain(&format!("parameter of the generator {name}"), &definitions, others, place, problems);
+    let parameters =
+        definitions.iter().map(|d| (d.name.clone(), given.get(&d.name).unwrap_or(&d.default).clone())).collect();
+    (problems.len() == before).then(|| Source::Generator { name: name.to_owned(), parameters })
+}

@@ -1,0 +1,145 @@
+//! Specs: from TOML text to checked types, or to every error at once.
+//!
+//! ```text
+//! text ─► document (values, places) ─► shape (against the schema) ─► raw (serde) ─► check ─► Spec
+//! ```
+//!
+//! Only a [`Spec`] can be planned and run. Every default is filled in, every name resolved, every grid expanded.
+
+mod check;
+mod document;
+mod grid;
+pub mod problem;
+pub mod raw;
+mod shape;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::data::Source;
+use crate::data::bundle::Scale;
+use crate::implementation::Registry;
+use crate::task::Tolerances;
+use crate::task::parameter::Parameters;
+use crate::worker::protocol::Repeat;
+use document::Document;
+pub use problem::SpecError;
+use problem::{Place, Problem};
+
+/// A checked spec.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Spec {
+    /// Its name, usable as a folder's name.
+    pub name: String,
+    /// How every trial is run.
+    pub protocol: Protocol,
+    /// The experiments, at least one.
+    pub experiments: Vec<Experiment>,
+}
+
+/// How every trial is run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Protocol {
+    /// The number of blocks.
+    pub blocks: u32,
+    /// The longest time the run may be expected to take.
+    pub budget: Option<Duration>,
+    /// Threads of one trial.
+    pub threads: usize,
+    /// The run's seed.
+    pub seed: u64,
+    /// The longest time of one trial.
+    pub timeout: Duration,
+    /// The memory of one trial.
+    pub memory_bytes: u64,
+    /// Repetition of warm fits.
+    pub fit: Repeat,
+    /// Repetition of predictions.
+    pub predict: Repeat,
+    /// Rows of one prediction call.
+    pub batch_sizes: Vec<BatchSize>,
+}
+
+/// Rows of one prediction call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchSize {
+    /// So many rows.
+    Rows(usize),
+    /// The whole test split.
+    All,
+}
+
+/// A checked experiment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Experiment {
+    /// Its name, unique in the spec.
+    pub name: String,
+    /// The task.
+    pub task: String,
+    /// Data sets and settings of the matrix and of its includes, excluded ones left out.
+    pub cases: Vec<CaseDef>,
+    /// The ids of the implementations.
+    pub implementations: Vec<String>,
+    /// The one that the others are compared with.
+    pub baseline: String,
+    /// The share of rows that are held out.
+    pub test_fraction: f64,
+    /// How features are scaled.
+    pub scale: Scale,
+    /// The floating-point type.
+    pub dtype: String,
+    /// Settings that the spec gives, by implementation and algorithm.
+    pub settings: BTreeMap<String, BTreeMap<String, Parameters>>,
+    /// Tolerances that the spec gives.
+    pub tolerances: Tolerances,
+}
+
+/// One data set × algorithm × hyperparameter setting of an experiment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CaseDef {
+    /// The data.
+    pub source: Source,
+    /// The algorithm.
+    pub algorithm: String,
+    /// Its hyperparameters, defaults filled in.
+    pub hyperparameters: Parameters,
+    /// Implementations that an exclude takes out of this case.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<String>,
+}
+
+impl Spec {
+    /// Reads and checks a spec's text. Relative paths in it start from `folder`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, each with its place.
+    pub fn parse(
+        path: &str,
+        text: &str,
+        folder: &Path,
+        registry: &Registry,
+        max_trials: u64,
+    ) -> Result<Self, Box<SpecError>> {
+        let document =
+            Document::parse(text).map_err(|problems| Box::new(SpecError::new(path, text, problems)))?;
+        let failed = |problems: Vec<Problem>| {
+            let located = problems.into_iter().map(|p| (document.locate(&p), p)).collect();
+            Box::new(SpecError::new(path, text, located))
+        };
+        let schema = serde_json::Value::from(schemars::schema_for!(raw::RawSpec));
+        let problems = shape::check(&schema, &document.values);
+        if !problems.is_empty() {
+            return Err(failed(problems));
+        }
+        let raw: raw::RawSpec = document
+            .values
+            .clone()
+            .try_into()
+            .map_err(|e: toml::de::Error| failed(vec![Problem::value(&Place::default(), e.message())]))?;
+        check::spec(raw, folder, registry, max_trials).map_err(failed)
+    }
+}

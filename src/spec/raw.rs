@@ -1,0 +1,330 @@
+//! A spec as written: the types that serde fills and from which `schemas/spec.schema.json` is generated.
+//!
+//! Texts that name things (data sets, algorithms, implementations) stay texts here; [`super::check`] resolves them.
+
+use std::collections::BTreeMap;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
+
+use crate::data::catalogue;
+use crate::task::{TASKS, Tolerances};
+
+/// An experiment matrix: a run protocol and one or more experiments.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawSpec {
+    /// The spec's name: letters, digits, `-` and `_`. Runs land in `results/<name>/`.
+    pub name: String,
+    /// What the spec is for.
+    #[serde(default)]
+    pub doc: Option<String>,
+    /// How every trial is run.
+    #[serde(default)]
+    pub protocol: RawProtocol,
+    /// The experiments.
+    #[schemars(length(min = 1))]
+    pub experiment: Vec<RawExperiment>,
+}
+
+/// How every trial is run.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawProtocol {
+    /// The number of blocks: repetitions of every case, each in fresh processes.
+    #[schemars(range(min = 2, max = 10_000))]
+    pub blocks: u32,
+    /// The longest time the run may be expected to take, for example "10min". A spec that would take longer is refused before it starts.
+    pub budget: Option<String>,
+    /// Threads that a trial may use.
+    #[schemars(range(min = 1, max = 4096))]
+    pub threads: u32,
+    /// The seed of everything that is drawn: splits, generated data, order, the trials' own seeds.
+    #[schemars(range(min = 0))]
+    pub seed: i64,
+    /// The longest time one trial may take, for example "2min".
+    pub timeout: String,
+    /// The memory one trial may use, for example "4GiB".
+    pub memory: String,
+    /// The floating-point type of features and computation; the task's first if not given.
+    pub dtype: Option<String>,
+    /// How often a warm fit is repeated within a trial.
+    pub fit: RawRepeat,
+    /// How often predictions are repeated within a trial, and in which batches.
+    pub predict: RawPredict,
+}
+
+impl Default for RawProtocol {
+    fn default() -> Self {
+        Self {
+            blocks: 10,
+            budget: None,
+            threads: 1,
+            seed: 42,
+            timeout: "2min".to_owned(),
+            memory: "4GiB".to_owned(),
+            dtype: None,
+            fit: RawRepeat::default(),
+            predict: RawPredict::default(),
+        }
+    }
+}
+
+/// Bounds on the repetition of a phase within one trial.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawRepeat {
+    /// Calls before the first sample whose times are dropped.
+    pub warmup: u32,
+    /// The least number of samples.
+    #[schemars(range(min = 1))]
+    pub min_samples: u32,
+    /// The largest number of samples.
+    #[schemars(range(min = 1))]
+    pub max_samples: u32,
+    /// No sample begins after this time, once the least number is taken.
+    pub max_time: String,
+    /// Short calls are batched until one sample takes this long.
+    pub min_sample: String,
+}
+
+impl Default for RawRepeat {
+    fn default() -> Self {
+        Self {
+            warmup: 0,
+            min_samples: 3,
+            max_samples: 20,
+            max_time: "200ms".to_owned(),
+            min_sample: "1ms".to_owned(),
+        }
+    }
+}
+
+/// Predictions: batch sizes, and bounds on their repetition.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawPredict {
+    /// Rows of one call: whole numbers, or "all" for the whole test split.
+    #[schemars(length(min = 1))]
+    pub batch_sizes: Vec<RawBatchSize>,
+    /// Calls before the first sample whose times are dropped.
+    pub warmup: u32,
+    /// The least number of samples.
+    #[schemars(range(min = 1))]
+    pub min_samples: u32,
+    /// The largest number of samples.
+    #[schemars(range(min = 1))]
+    pub max_samples: u32,
+    /// No sample begins after this time, once the least number is taken.
+    pub max_time: String,
+    /// Short calls are batched until one sample takes this long.
+    pub min_sample: String,
+}
+
+impl Default for RawPredict {
+    fn default() -> Self {
+        Self {
+            batch_sizes: [1, 10, 100].map(RawBatchSize::Rows).into_iter().chain([RawBatchSize::All]).collect(),
+            warmup: 1,
+            min_samples: 5,
+            max_samples: 30,
+            max_time: "50ms".to_owned(),
+            min_sample: "1ms".to_owned(),
+        }
+    }
+}
+
+/// Rows of one call of `predict`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RawBatchSize {
+    /// So many rows.
+    Rows(u32),
+    /// The whole test split.
+    All,
+}
+
+impl<'de> Deserialize<'de> for RawBatchSize {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        match toml::Value::deserialize(deserializer)? {
+            toml::Value::String(text) if text == "all" => Ok(Self::All),
+            toml::Value::Integer(rows) => u32::try_from(rows).map(Self::Rows).map_err(D::Error::custom),
+            other => Err(D::Error::custom(format!("a batch size is a whole number or \"all\", not {other}"))),
+        }
+    }
+}
+
+impl JsonSchema for RawBatchSize {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "BatchSize".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "a number of rows, or \"all\" for the whole test split",
+            "anyOf": [{ "type": "integer", "minimum": 1, "maximum": u32::MAX }, { "type": "string", "enum": ["all"] }]
+        })
+    }
+}
+
+/// One matrix: data sets × algorithms × hyperparameters × implementations.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawExperiment {
+    /// The experiment's name in reports.
+    pub name: String,
+    /// What solving the problem means; `benchrun list algorithms` shows every task.
+    #[schemars(schema_with = "task_schema")]
+    pub task: String,
+    /// Data sets: names of the catalogue, `{ generator = "linear", rows = 1000, … }`, or `{ path = "my.csv", target = "price" }`.
+    #[schemars(schema_with = "datasets_schema")]
+    pub datasets: Vec<toml::Value>,
+    /// Every implementation in these languages that offers one of the algorithms.
+    #[serde(default)]
+    pub languages: Option<Vec<String>>,
+    /// The implementations, instead of `languages`; `benchrun list implementations` shows them.
+    #[serde(default)]
+    pub implementations: Option<Vec<String>>,
+    /// The implementation that the others are compared with; the first Python one if not given.
+    #[serde(default)]
+    pub baseline: Option<String>,
+    /// How rows are split.
+    #[serde(default)]
+    pub split: RawSplit,
+    /// How features are scaled, with the statistics of the training rows.
+    #[serde(default)]
+    pub scale: RawScale,
+    /// Algorithms with their hyperparameters. A list is swept; a list of tables is a union of grids.
+    #[schemars(schema_with = "algorithms_schema")]
+    pub algorithms: BTreeMap<String, toml::Value>,
+    /// Settings of one implementation only: `[experiment.settings."rust/linfa"]`; a table inside it holds those of one algorithm.
+    #[serde(default)]
+    #[schemars(schema_with = "settings_schema")]
+    pub settings: BTreeMap<String, BTreeMap<String, toml::Value>>,
+    /// Tolerances of the parity contract in place of its own. The report shows them.
+    #[serde(default)]
+    pub tolerance: Tolerances,
+    /// Cases that are left out: those that match every key given.
+    #[serde(default)]
+    pub exclude: Vec<RawExclude>,
+    /// Cases beside the matrix.
+    #[serde(default)]
+    pub include: Vec<RawInclude>,
+}
+
+/// How rows are split.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawSplit {
+    /// The share of rows that are held out.
+    #[schemars(schema_with = "share_schema")]
+    pub test: f64,
+}
+
+impl Default for RawSplit {
+    fn default() -> Self {
+        Self { test: 0.2 }
+    }
+}
+
+/// How features are scaled.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum RawScale {
+    #[default]
+    Standard,
+    MinMax,
+    None,
+}
+
+/// Cases that are left out.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawExclude {
+    /// The data set, as it is named in reports.
+    pub dataset: Option<String>,
+    /// The algorithm.
+    pub algorithm: Option<String>,
+    /// The implementation: only its trials are left out.
+    pub implementation: Option<String>,
+    /// Hyperparameters and their values.
+    #[schemars(schema_with = "values_schema")]
+    pub hyperparameters: BTreeMap<String, toml::Value>,
+}
+
+/// Cases beside the matrix.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RawInclude {
+    /// The data set, in any form that `datasets` takes.
+    #[schemars(schema_with = "dataset_schema")]
+    pub dataset: toml::Value,
+    /// The algorithm.
+    pub algorithm: String,
+    /// Its hyperparameters; lists are swept.
+    #[serde(default)]
+    #[schemars(schema_with = "values_schema")]
+    pub hyperparameters: BTreeMap<String, toml::Value>,
+}
+
+fn task_schema(_: &mut SchemaGenerator) -> Schema {
+    let names: Vec<String> = TASKS.iter().map(|t| t.definition().name).collect();
+    json_schema!({ "type": "string", "enum": names })
+}
+
+fn share_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1 })
+}
+
+fn dataset_schema(_: &mut SchemaGenerator) -> Schema {
+    let names: Vec<&str> = catalogue::names();
+    json_schema!({
+        "description": "a name of the catalogue, a table with `generator`, or a table with `path` and `target`",
+        "anyOf": [{ "type": "string", "examples": names }, { "type": "object" }]
+    })
+}
+
+fn datasets_schema(generator: &mut SchemaGenerator) -> Schema {
+    let item = dataset_schema(generator);
+    json_schema!({ "type": "array", "minItems": 1, "items": item })
+}
+
+fn algorithms_schema(_: &mut SchemaGenerator) -> Schema {
+    let mut properties = serde_json::Map::new();
+    for algorithm in TASKS.iter().flat_map(|t| t.definition().algorithms) {
+        let parameters: serde_json::Map<String, serde_json::Value> = algorithm
+            .parameters
+            .iter()
+            .map(|p| {
+                let doc = format!("{}: {} (default {}); a list is swept", p.doc, p.allowed(), p.default);
+                (p.name.clone(), serde_json::json!({ "description": doc }))
+            })
+            .collect();
+        let grid = serde_json::json!({ "type": "object", "properties": parameters });
+        let doc = match &algorithm.objective {
+            Some(objective) => format!("{}: min {objective}", algorithm.doc),
+            None => algorithm.doc.clone(),
+        };
+        properties.insert(
+            algorithm.name,
+            serde_json::json!({ "description": doc, "anyOf": [grid, { "type": "array", "minItems": 1, "items": grid }] }),
+        );
+    }
+    json_schema!({
+        "type": "object",
+        "properties": properties,
+        // An adapter's own algorithms, `vendor:name`, are known at run time only.
+        "additionalProperties": {
+            "description": "a table of hyperparameters, or a list of such tables",
+            "anyOf": [{ "type": "object" }, { "type": "array", "minItems": 1, "items": { "type": "object" } }]
+        }
+    })
+}
+
+fn settings_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "object", "additionalProperties": { "type": "object" } })
+}
+
+fn values_schema(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "object" })
+}

@@ -1,0 +1,71 @@
+//! Where results are kept: the journal that loses nothing, the run's folder, and the Parquet that others read.
+
+pub mod journal;
+pub mod manifest;
+pub mod parquet;
+pub mod rows;
+pub mod run_folder;
+pub mod state;
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why results could not be kept or read.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// A file could not be read or written.
+    #[error("cannot {action} {path}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A line in the middle of a journal is no event.
+    #[error("{path} line {line} is no event: {message}")]
+    Journal {
+        /// The journal.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The parser's message.
+        message: String,
+    },
+    /// A manifest is malformed.
+    #[error("{path} is no run's manifest: {message}")]
+    Manifest {
+        /// The file.
+        path: PathBuf,
+        /// The parser's message.
+        message: String,
+    },
+    /// Another runner works in the folder.
+    #[error("another runner is at work in {path}")]
+    Locked {
+        /// The run's folder.
+        path: PathBuf,
+    },
+    /// The Parquet could not be written.
+    #[error("cannot write {path}")]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: polars::error::PolarsError,
+    },
+    /// There is no such run.
+    #[error("there is no run {path}")]
+    NoRun {
+        /// What was asked for.
+        path: PathBuf,
+    },
+}
+
+impl StoreError {
+    /// For `map_err`: an action on a path failed.
+    fn io(action: &'static str, path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { action, path: path.to_owned(), source }
+    }
+}

@@ -1,0 +1,288 @@
+//! The rows that a run's Parquet holds. `results/README.md` documents every column.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::manifest::{CaseRecord, Manifest};
+use super::state::{RunState, TrialRecord};
+use crate::executor::event::Status;
+
+/// One row of `trials.parquet`: one trial, or one implementation that was not asked (`status` `unsupported`, no `trial`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TrialRow {
+    /// The trial's id; null where an implementation was not asked.
+    pub trial: Option<String>,
+    /// The spec.
+    pub spec: String,
+    /// The run.
+    pub run: String,
+    /// The experiment.
+    pub experiment: String,
+    /// The task.
+    pub task: String,
+    /// The case.
+    pub case: String,
+    /// The data set.
+    pub dataset: String,
+    /// The algorithm.
+    pub algorithm: String,
+    /// Every hyperparameter, as JSON.
+    pub hyperparameters: String,
+    /// The implementation's settings, as JSON.
+    pub settings: String,
+    /// The implementation.
+    pub implementation: String,
+    /// The part before the slash.
+    pub language: String,
+    /// The bundle's hash.
+    pub bundle: String,
+    /// The block, from 1; 0 is the discarded warm-up trial.
+    pub block: Option<u32>,
+    /// 0, or how often the block was begun before.
+    pub attempt: Option<u32>,
+    /// The session.
+    pub session: Option<u32>,
+    /// The place in the block's order.
+    pub position: Option<u32>,
+    /// Whether the row counts in the comparison: the trial of a block that is complete.
+    pub counted: bool,
+    /// How the trial ended.
+    pub status: String,
+    /// Why, unless it worked.
+    pub reason: Option<String>,
+    /// The seed.
+    pub seed: Option<u64>,
+    /// When it began, in milliseconds since 1970.
+    pub started_unix_ms: Option<u64>,
+    /// Process start and imports, in nanoseconds.
+    pub start_ns: Option<u64>,
+    /// Loading the bundle, in nanoseconds.
+    pub load_ns: Option<u64>,
+    /// The whole trial as the runner saw it, in nanoseconds.
+    pub wall_ns: Option<u64>,
+    /// CPU time of the runner meanwhile, in nanoseconds.
+    pub runner_cpu_ns: Option<u64>,
+    /// Resident set after the imports, in bytes.
+    pub rss_ready_bytes: Option<u64>,
+    /// Resident set after loading, in bytes.
+    pub rss_load_bytes: Option<u64>,
+    /// The largest resident set, in bytes.
+    pub peak_rss_bytes: Option<u64>,
+    /// Threads alive after the last timed phase.
+    pub threads_alive: Option<u64>,
+    /// Threads of the largest pool.
+    pub threads_pool: Option<u64>,
+    /// The worker's build.
+    pub worker_build: Option<String>,
+    /// Versions of its components, as JSON.
+    pub versions: Option<String>,
+    /// The receipt, as JSON.
+    pub receipt: Option<String>,
+    /// The SHA-256 of the raw outputs.
+    pub outputs_sha256: Option<String>,
+    /// The task's metrics; one column `metric_<name>` each.
+    pub metrics: BTreeMap<String, f64>,
+}
+
+/// One row of `samples.parquet`: one timed repetition inside a phase of one trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct SampleRow {
+    /// The trial.
+    pub trial: String,
+    /// The case.
+    pub case: String,
+    /// The implementation.
+    pub implementation: String,
+    /// The block.
+    pub block: u32,
+    /// Whether the trial counts in the comparison.
+    pub counted: bool,
+    /// The phase.
+    pub phase: String,
+    /// The sample's place in its phase, from 0.
+    pub sample: u32,
+    /// Calls that were timed together.
+    pub calls: u64,
+    /// Wall nanoseconds, all calls together.
+    pub wall_ns: u64,
+    /// CPU nanoseconds of all threads, all calls together.
+    pub cpu_ns: u64,
+}
+
+/// One row of `parity.parquet`: one point of the parity contract for one pair of trials.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ParityRow {
+    /// The case.
+    pub case: String,
+    /// The block.
+    pub block: u32,
+    /// The attempt at the block.
+    pub attempt: u32,
+    /// The implementation that was compared.
+    pub contender: String,
+    /// The implementation that it was compared with.
+    pub baseline: String,
+    /// The point.
+    pub check: String,
+    /// Whether the two agree on it.
+    pub agrees: bool,
+    /// The figure that was judged.
+    pub figure: Option<f64>,
+    /// The largest figure allowed.
+    pub allowed: Option<f64>,
+    /// The finding.
+    pub finding: String,
+}
+
+/// Every trial's row: trials in the order in which they ran, then those that were not asked.
+pub fn trials(manifest: &Manifest, state: &RunState) -> Vec<TrialRow> {
+    let cases: BTreeMap<&str, &CaseRecord> = manifest.cases.iter().map(|c| (c.id.as_str(), c)).collect();
+    let complete = state.complete();
+    let ran = state.trials.iter().filter_map(|record| {
+        let case = cases.get(record.trial.case.as_str())?;
+        Some(trial_row(manifest, case, record, counts(record, &complete)))
+    });
+    let not_asked = manifest.cases.iter().flat_map(|case| {
+        case.arms.iter().filter_map(move |arm| {
+            let reason = arm.unsupported.clone()?;
+            let mut row = empty_row(manifest, case, &arm.implementation);
+            row.status = Status::Unsupported.word().to_owned();
+            row.reason = Some(reason);
+            Some(row)
+        })
+    });
+    ran.chain(not_asked).collect()
+}
+
+/// Every sample's row.
+pub fn samples(state: &RunState) -> Vec<SampleRow> {
+    let complete = state.complete();
+    let mut rows = Vec::new();
+    for record in &state.trials {
+        let counted = counts(record, &complete);
+        for phase in &record.phases {
+            for (sample, calls) in (0_u32..).zip(&phase.calls) {
+                rows.push(SampleRow {
+                    trial: record.trial.id.clone(),
+                    case: record.trial.case.clone(),
+                    implementation: record.trial.implementation.clone(),
+                    block: record.trial.block,
+                    counted,
+                    phase: phase.name.clone(),
+                    sample,
+                    calls: *calls,
+                    wall_ns: phase.wall_ns[sample as usize],
+                    cpu_ns: phase.cpu_ns[sample as usize],
+                });
+            }
+        }
+    }
+    rows
+}
+
+/// Every parity figure's row.
+pub fn parity(manifest: &Manifest, state: &RunState) -> Vec<ParityRow> {
+    let mut rows = Vec::new();
+    for ((case, block, attempt), pairs) in &state.judged {
+        let baseline = manifest.cases.iter().find(|c| c.id == *case).map(|c| c.baseline.clone());
+        for (contender, checks) in pairs {
+            for check in checks {
+                rows.push(ParityRow {
+                    case: case.clone(),
+                    block: *block,
+                    attempt: *attempt,
+                    contender: contender.clone(),
+                    baseline: baseline.clone().unwrap_or_default(),
+                    check: check.name.clone(),
+                    agrees: check.agrees,
+                    figure: check.figure,
+                    allowed: check.allowed,
+                    finding: check.finding.clone(),
+                });
+            }
+        }
+    }
+    rows
+}
+
+/// Whether a trial counts: it belongs to the attempt that completed its block.
+pub fn counts(record: &TrialRecord, complete: &BTreeMap<(&str, u32), u32>) -> bool {
+    let trial = &record.trial;
+    complete.get(&(trial.case.as_str(), trial.block)) == Some(&trial.attempt)
+}
+
+fn trial_row(manifest: &Manifest, case: &CaseRecord, record: &TrialRecord, counted: bool) -> TrialRow {
+    let load = record.phase("load");
+    TrialRow {
+        trial: Some(record.trial.id.clone()),
+        block: Some(record.trial.block),
+        attempt: Some(record.trial.attempt),
+        session: Some(record.trial.session),
+        position: Some(record.trial.position),
+        counted,
+        status: record.status.unwrap_or(Status::Interrupted).word().to_owned(),
+        reason: record.reason.clone(),
+        seed: Some(record.trial.seed),
+        started_unix_ms: Some(record.started_unix_ms),
+        start_ns: record.start_ns(),
+        load_ns: load.and_then(|p| Some(p.end_ns? - p.begin_ns)),
+        wall_ns: record.wall_ns,
+        runner_cpu_ns: record.runner_cpu_ns,
+        rss_ready_bytes: record.ready.as_ref().and_then(|r| r.memory.rss_bytes),
+        rss_load_bytes: load.and_then(|p| p.memory.rss_bytes),
+        peak_rss_bytes: record.peak_rss_bytes(),
+        threads_alive: record.receipt.as_ref().and_then(|r| r.threads.alive).map(|n| n as u64),
+        threads_pool: record.receipt.as_ref().map(|r| r.threads.pool as u64),
+        worker_build: record.ready.as_ref().map(|r| r.build.clone()),
+        versions: record.ready.as_ref().and_then(|r| serde_json::to_string(&r.versions).ok()),
+        receipt: record.receipt.as_ref().and_then(|r| serde_json::to_string(r).ok()),
+        outputs_sha256: record.outputs_sha256.clone(),
+        metrics: record.scores.as_ref().map(|s| s.metrics.clone()).unwrap_or_default(),
+        ..empty_row(manifest, case, &record.trial.implementation)
+    }
+}
+
+fn empty_row(manifest: &Manifest, case: &CaseRecord, implementation: &str) -> TrialRow {
+    let arm = case.arms.iter().find(|a| a.implementation == implementation);
+    let text = |parameters| serde_json::to_string(parameters).unwrap_or_default();
+    TrialRow {
+        trial: None,
+        spec: manifest.spec.clone(),
+        run: manifest.run.clone(),
+        experiment: case.experiment.clone(),
+        task: case.task.clone(),
+        case: case.id.clone(),
+        dataset: case.dataset.clone(),
+        algorithm: case.algorithm.clone(),
+        hyperparameters: text(&case.hyperparameters),
+        settings: arm.map(|a| text(&a.settings)).unwrap_or_default(),
+        implementation: implementation.to_owned(),
+        language: implementation.split('/').next().unwrap_or_default().to_owned(),
+        bundle: case.bundle.clone(),
+        block: None,
+        attempt: None,
+        session: None,
+        position: None,
+        counted: false,
+        status: String::new(),
+        reason: None,
+        seed: None,
+        started_unix_ms: None,
+        start_ns: None,
+        load_ns: None,
+        wall_ns: None,
+        runner_cpu_ns: None,
+        rss_ready_bytes: None,
+        rss_load_bytes: None,
+        peak_rss_bytes: None,
+        threads_alive: None,
+        threads_pool: None,
+        worker_build: None,
+        versions: None,
+        receipt: None,
+        outputs_sha256: None,
+        metrics: BTreeMap::new(),
+    }
+}

@@ -1,0 +1,240 @@
+//! The state of a run: a fold over its events. Resuming, showing, storing and comparing all start from it.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::executor::event::{Status, Trial, TrialEvent};
+use crate::task::{Check, Scores};
+use crate::worker::protocol::{Event as WorkerEvent, Memory, Ready, Receipt};
+
+/// Everything that is known of a run.
+#[derive(Debug, Clone, Default)]
+pub struct RunState {
+    /// The number of sessions so far.
+    pub sessions: u32,
+    /// The trials in the order in which they began.
+    pub trials: Vec<TrialRecord>,
+    /// The contract's points by case, block, attempt and contender.
+    pub judged: BTreeMap<(String, u32, u32), BTreeMap<String, Vec<Check>>>,
+    /// Whether every block is there.
+    pub finished: bool,
+    by_id: HashMap<String, usize>,
+    /// How often each block was begun.
+    attempts: BTreeMap<(String, u32), u32>,
+}
+
+/// Everything that is known of one trial.
+#[derive(Debug, Clone)]
+pub struct TrialRecord {
+    /// Its coordinates.
+    pub trial: Trial,
+    /// When it began, in milliseconds since 1970.
+    pub started_unix_ms: u64,
+    /// The worker's process.
+    pub pid: Option<u32>,
+    /// The monotonic clock before the worker was started.
+    pub spawned_ns: Option<u64>,
+    /// The CPUs that it was restricted to.
+    pub cpus: Option<Vec<usize>>,
+    /// What the worker said of itself.
+    pub ready: Option<Ready>,
+    /// The phases in their order.
+    pub phases: Vec<PhaseRecord>,
+    /// What was really used.
+    pub receipt: Option<Receipt>,
+    /// The SHA-256 of the raw outputs.
+    pub outputs_sha256: Option<String>,
+    /// The traceback of a failure.
+    pub traceback: Option<String>,
+    /// How it ended; nothing while it runs, or if the runner died.
+    pub status: Option<Status>,
+    /// Why, unless it worked.
+    pub reason: Option<String>,
+    /// Wall time of the whole trial.
+    pub wall_ns: Option<u64>,
+    /// CPU time of the runner meanwhile.
+    pub runner_cpu_ns: Option<u64>,
+    /// What the scorer found.
+    pub scores: Option<Scores>,
+}
+
+/// One phase of one trial.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct PhaseRecord {
+    /// Its name.
+    pub name: String,
+    /// The monotonic clock at its begin.
+    pub begin_ns: u64,
+    /// The monotonic clock at its end.
+    pub end_ns: Option<u64>,
+    /// The worker's memory at its end.
+    pub memory: Memory,
+    /// Calls of each sample.
+    pub calls: Vec<u64>,
+    /// Wall nanoseconds of each sample.
+    pub wall_ns: Vec<u64>,
+    /// CPU nanoseconds of each sample.
+    pub cpu_ns: Vec<u64>,
+}
+
+impl TrialRecord {
+    fn new(trial: Trial, started_unix_ms: u64) -> Self {
+        Self {
+            trial,
+            started_unix_ms,
+            pid: None,
+            spawned_ns: None,
+            cpus: None,
+            ready: None,
+            phases: Vec::new(),
+            receipt: None,
+            outputs_sha256: None,
+            traceback: None,
+            status: None,
+            reason: None,
+            wall_ns: None,
+            runner_cpu_ns: None,
+            scores: None,
+        }
+    }
+
+    /// The phase of that name.
+    pub fn phase(&self, name: &str) -> Option<&PhaseRecord> {
+        self.phases.iter().find(|p| p.name == name)
+    }
+
+    /// From the start of the process to the end of its imports.
+    pub fn start_ns(&self) -> Option<u64> {
+        Some(self.ready.as_ref()?.monotonic_ns.saturating_sub(self.spawned_ns?))
+    }
+
+    /// The largest resident set of the trial.
+    pub fn peak_rss_bytes(&self) -> Option<u64> {
+        self.phases.iter().filter_map(|p| p.memory.peak_rss_bytes).max()
+    }
+
+    /// Whether it ended by itself, well or badly.
+    pub fn is_over(&self) -> bool {
+        self.status.is_some_and(|s| s != Status::Interrupted)
+    }
+
+    fn said(&mut self, message: &WorkerEvent) {
+        match message {
+            WorkerEvent::Ready(ready) => self.ready = Some(ready.clone()),
+            WorkerEvent::PhaseBegin { phase, monotonic_ns } => self.phases.push(PhaseRecord {
+                name: phase.clone(),
+                begin_ns: *monotonic_ns,
+                ..PhaseRecord::default()
+            }),
+            WorkerEvent::PhaseEnd { phase, monotonic_ns, memory } => {
+                if let Some(record) = self.phases.iter_mut().rfind(|p| p.name == *phase) {
+                    record.end_ns = Some(*monotonic_ns);
+                    record.memory = *memory;
+                }
+            }
+            WorkerEvent::Samples { phase, calls, wall_ns, cpu_ns } => {
+                if let Some(record) = self.phases.iter_mut().rfind(|p| p.name == *phase) {
+                    record.calls.clone_from(calls);
+                    record.wall_ns.clone_from(wall_ns);
+                    record.cpu_ns.clone_from(cpu_ns);
+                }
+            }
+            WorkerEvent::Receipt(receipt) => self.receipt = Some(receipt.clone()),
+            WorkerEvent::Outputs { sha256, .. } => self.outputs_sha256 = Some(sha256.clone()),
+            WorkerEvent::Failed { traceback, .. } => self.traceback.clone_from(traceback),
+            WorkerEvent::Progress { .. } | WorkerEvent::Unsupported { .. } | WorkerEvent::Done {} => {}
+        }
+    }
+}
+
+impl PhaseRecord {
+    /// The median over the samples of the wall time of one call, in nanoseconds.
+    #[expect(clippy::cast_precision_loss, reason = "times of less than 100 days")]
+    pub fn median_ns(&self) -> Option<f64> {
+        let per_call: Vec<f64> =
+            self.wall_ns.iter().zip(&self.calls).map(|(wall, calls)| *wall as f64 / *calls as f64).collect();
+        crate::stats::describe::median(&per_call).ok()
+    }
+}
+
+impl RunState {
+    /// The state after some events.
+    pub fn replay(events: &[TrialEvent]) -> Self {
+        let mut state = Self::default();
+        for event in events {
+            state.apply(event);
+        }
+        state
+    }
+
+    /// Takes one more event into account.
+    pub fn apply(&mut self, event: &TrialEvent) {
+        match event {
+            TrialEvent::SessionStarted { session, .. } => self.sessions = session + 1,
+            TrialEvent::TrialStarted { trial, unix_ms } => {
+                self.by_id.insert(trial.id.clone(), self.trials.len());
+                let attempts = self.attempts.entry((trial.case.clone(), trial.block)).or_default();
+                *attempts = (*attempts).max(trial.attempt + 1);
+                self.trials.push(TrialRecord::new(trial.clone(), *unix_ms));
+            }
+            TrialEvent::WorkerSpawned { trial, pid, spawned_ns, cpus } => {
+                if let Some(record) = self.record(trial) {
+                    record.pid = Some(*pid);
+                    record.spawned_ns = Some(*spawned_ns);
+                    record.cpus.clone_from(cpus);
+                }
+            }
+            TrialEvent::Worker { trial, message } => {
+                if let Some(record) = self.record(trial) {
+                    record.said(message);
+                }
+            }
+            TrialEvent::TrialEnded { trial, status, reason, wall_ns, runner_cpu_ns } => {
+                if let Some(record) = self.record(trial) {
+                    record.status = Some(*status);
+                    record.reason.clone_from(reason);
+                    record.wall_ns = Some(*wall_ns);
+                    record.runner_cpu_ns = Some(*runner_cpu_ns);
+                }
+            }
+            TrialEvent::TrialScored { trial, scores } => {
+                if let Some(record) = self.record(trial) {
+                    record.scores = Some(scores.clone());
+                }
+            }
+            TrialEvent::TrialRejected { trial, reason } => {
+                if let Some(record) = self.record(trial) {
+                    record.status = Some(Status::Failed);
+                    record.reason = Some(reason.clone());
+                }
+            }
+            TrialEvent::BlockJudged { case, block, attempt, pairs } => {
+                self.judged.insert((case.clone(), *block, *attempt), pairs.clone());
+            }
+            TrialEvent::RunFinished { .. } => self.finished = true,
+        }
+    }
+
+    fn record(&mut self, id: &str) -> Option<&mut TrialRecord> {
+        self.by_id.get(id).map(|i| &mut self.trials[*i])
+    }
+
+    /// The trial of that id.
+    pub fn trial(&self, id: &str) -> Option<&TrialRecord> {
+        self.by_id.get(id).map(|i| &self.trials[*i])
+    }
+
+    /// How often a block was begun: the number of its next attempt.
+    pub fn attempts(&self, case: &str, block: u32) -> u32 {
+        self.attempts.get(&(case.to_owned(), block)).copied().unwrap_or(0)
+    }
+
+    /// Trials that began and never ended: the runner died.
+    pub fn abandoned(&self) -> impl Iterator<Item = &TrialRecord> {
+        self.trials.iter().filter(|t| t.status.is_none())
+    }
+
+    /// Complete blocks: the last attempt at each block that was judged.
+    pub fn complete(&self) -> BTreeMap<(&str, u32), u32> {
+        self.judged.keys().map(|(case, block, attempt)| ((case.as_str(), *block), *attempt)).collect()
+    }
+}

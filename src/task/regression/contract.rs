@@ -1,0 +1,248 @@
+//! The parity contract of regression: what makes two answers the same answer.
+//!
+//! * **Objective** (convex algorithms): both answers, evaluated from their raw parameters, lie within [`OBJECTIVE`] of the
+//!   certified minimum. How a solver got there does not matter.
+//! * **Own predictions**: an implementation's predictions are those of the parameters it reports.
+//! * **Predictions**: the two sides' predictions differ by no more than two answers of that accuracy can (see
+//!   [`super::linear`] for the bound), row by row.
+
+use ndarray::{Array2, Axis};
+
+use super::linear::{Penalty, Reference};
+use super::metrics;
+use super::outputs::{Linear, Outputs};
+use crate::task::{Check, Problem, Scores, TaskError};
+
+/// The default tolerance on the objective, over the objective of the best constant prediction. Its root, 1e-6 of the target's
+/// deviation, is far below any digit of a score that people read, and four orders of magnitude above what float64 can resolve, so that every
+/// solver with a tolerance setting can reach it.
+pub const OBJECTIVE: f64 = 1e-12;
+
+/// The default tolerance on predictions of algorithms without a stated objective, in standard deviations of the training
+/// target: the root of [`OBJECTIVE`].
+pub const PREDICTIONS: f64 = 1e-6;
+
+/// An implementation's predictions and parameters come from one model, so they may differ by the rounding of one
+/// matrix product alone: 1e-9 of the target's deviation leaves room for ill-scaled features.
+const OWN_PREDICTIONS: f64 = 1e-9;
+
+/// Metrics of one trial, and its distance from the optimum where the algorithm states an objective.
+pub fn score(problem: &Problem<'_>, outputs: &Outputs, scores: &mut Scores) -> Result<(), TaskError> {
+    let truth = problem.bundle.f64_vector("test_target")?;
+    let (truth, predictions) = (truth.to_vec(), outputs.predictions.to_vec());
+    for (name, value) in metrics::score(&truth, &predictions)? {
+        match value {
+            Ok(value) => scores.metrics.insert(name.to_owned(), value).map(drop),
+            Err(reason) => scores.undefined.insert(name.to_owned(), reason.to_string()).map(drop),
+        };
+    }
+    if let Some(linear) = &outputs.linear {
+        let coefficients = linear.coefficients.to_vec();
+        #[expect(clippy::cast_precision_loss, reason = "a number of features")]
+        let non_zero = metrics::non_zero_coefficients(&coefficients)? as f64;
+        scores.metrics.insert("non_zero_coefficients".to_owned(), non_zero);
+        let convex = match Convex::of(problem) {
+            Ok(convex) => convex,
+            // The data are at fault, not the trial: its other metrics stand, and no pair will be comparable.
+            Err(TaskError::Reference(reason)) => {
+                scores.undefined.insert("objective_gap".to_owned(), reason);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let objective = convex.objective(linear);
+        scores.metrics.insert("objective".to_owned(), objective);
+        scores.metrics.insert("objective_gap".to_owned(), convex.reference.gap(objective));
+        scores.metrics.insert("coefficient_difference".to_owned(), convex.coefficient_difference(linear));
+    }
+    Ok(())
+}
+
+/// Every point of the contract for one pair of trials.
+pub fn compare(
+    problem: &Problem<'_>,
+    contender: (&str, &Outputs),
+    baseline: (&str, &Outputs),
+) -> Result<Vec<Check>, TaskError> {
+    let test = problem.bundle.f64_matrix("test_features")?;
+    let (Some(a), Some(b)) = (&contender.1.linear, &baseline.1.linear) else {
+        let train_target = problem.bundle.f64_vector("train_target")?;
+        return Ok(vec![plain_predictions(problem, contender.1, baseline.1, train_target.std(0.0))]);
+    };
+    let convex = Convex::of(problem)?;
+    Ok(vec![
+        objective_check(problem, &convex, (contender.0, a), (baseline.0, b)),
+        own_predictions(&convex, &test, (contender, a), (baseline, b)),
+        linear_predictions(problem, &convex, &test, (contender.1, a), (baseline.1, b)),
+    ])
+}
+
+/// The training problem with its certified minimum.
+struct Convex {
+    penalty: Penalty,
+    features: Array2<f64>,
+    target: ndarray::Array1<f64>,
+    reference: Reference,
+}
+
+impl Convex {
+    fn of(problem: &Problem<'_>) -> Result<Self, TaskError> {
+        let features = problem.bundle.f64_matrix("train_features")?;
+        let target = problem.bundle.f64_vector("train_target")?;
+        let penalty = Penalty::of(problem.algorithm, problem.hyperparameters, target.len())
+            .ok_or_else(|| TaskError::Reference(format!("`{}` states no objective", problem.algorithm)))?;
+        let reference =
+            Reference::solve(features.view(), target.view(), penalty).map_err(TaskError::Reference)?;
+        Ok(Self { penalty, features, target, reference })
+    }
+
+    fn objective(&self, linear: &Linear) -> f64 {
+        self.penalty.objective(
+            self.features.view(),
+            self.target.view(),
+            linear.coefficients.view(),
+            linear.intercept,
+        )
+    }
+
+    /// The largest difference from the reference's coefficients, over the largest of these.
+    fn coefficient_difference(&self, linear: &Linear) -> f64 {
+        let reference = &self.reference.coefficients;
+        let largest = reference.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
+        let difference =
+            reference.iter().zip(&linear.coefficients).fold(0.0_f64, |m, (a, b)| m.max((a - b).abs()));
+        if difference == 0.0 { 0.0 } else { difference / largest }
+    }
+}
+
+fn objective_check(problem: &Problem<'_>, convex: &Convex, a: (&str, &Linear), b: (&str, &Linear)) -> Check {
+    let allowed = problem.tolerances.objective.unwrap_or(OBJECTIVE);
+    let gap = |linear| convex.reference.gap(convex.objective(linear));
+    let (gap_a, gap_b) = (gap(a.1), gap(b.1));
+    let figure = gap_a.abs().max(gap_b.abs());
+    let far: Vec<String> = [(a.0, gap_a), (b.0, gap_b)]
+        .iter()
+        .filter(|(_, gap)| gap.abs() > allowed)
+        .map(|(name, gap)| format!("{name} is {gap:.1e} from the optimum"))
+        .collect();
+    Check {
+        name: "objective".to_owned(),
+        agrees: far.is_empty(),
+        contender: Some(format!("{gap_a:.2e}")),
+        baseline: Some(format!("{gap_b:.2e}")),
+        figure: Some(figure),
+        allowed: Some(allowed),
+        finding: if far.is_empty() {
+            format!("both within {:.0e} of the optimum", figure.max(f64::EPSILON))
+        } else {
+            format!("{} (allowed {allowed:.0e} of the objective of the best constant)", far.join(", "))
+        },
+    }
+}
+
+fn own_predictions(
+    convex: &Convex,
+    test: &Array2<f64>,
+    a: ((&str, &Outputs), &Linear),
+    b: ((&str, &Outputs), &Linear),
+) -> Check {
+    let own = |outputs: &Outputs, linear: &Linear| {
+        let implied = test.dot(&linear.coefficients) + linear.intercept;
+        largest(&implied, &outputs.predictions) / convex.reference.target_deviation
+    };
+    let (own_a, own_b) = (own(a.0.1, a.1), own(b.0.1, b.1));
+    let wrong: Vec<String> = [(a.0.0, own_a), (b.0.0, own_b)]
+        .iter()
+        .filter(|(_, difference)| *difference > OWN_PREDICTIONS)
+        .map(|(name, difference)| {
+            format!("{name}'s predictions differ by {difference:.1e} of the target's deviation from those of its own coefficients")
+        })
+        .collect();
+    Check {
+        name: "own predictions".to_owned(),
+        agrees: wrong.is_empty(),
+        contender: Some(format!("{own_a:.2e}")),
+        baseline: Some(format!("{own_b:.2e}")),
+        figure: Some(own_a.max(own_b)),
+        allowed: Some(OWN_PREDICTIONS),
+        finding: if wrong.is_empty() {
+            "predictions are those of the reported coefficients".to_owned()
+        } else {
+            format!("{} (allowed {OWN_PREDICTIONS:.0e})", wrong.join(", "))
+        },
+    }
+}
+
+/// Judges the row whose difference is the largest against what it may be.
+fn linear_predictions(
+    problem: &Problem<'_>,
+    convex: &Convex,
+    test: &Array2<f64>,
+    a: (&Outputs, &Linear),
+    b: (&Outputs, &Linear),
+) -> Check {
+    let accuracy = 2.0 * problem.tolerances.objective.unwrap_or(OBJECTIVE).sqrt();
+    let deviation = convex.reference.target_deviation;
+    let mut differences = Vec::with_capacity(test.nrows());
+    let mut undetermined = 0;
+    for (i, row) in test.axis_iter(Axis(0)).enumerate() {
+        let amplification = convex.reference.amplification(row);
+        if amplification.is_finite() {
+            let difference = (a.0.predictions[i] - b.0.predictions[i]).abs() / deviation;
+            let allowed = problem.tolerances.predictions.unwrap_or(accuracy * amplification);
+            differences.push((difference, allowed));
+        } else {
+            undetermined += 1;
+        }
+    }
+    let note = if undetermined > 0 {
+        // The training rows do not determine these predictions; every optimal answer determines those of the training rows.
+        let implied = |l: &Linear| convex.features.dot(&l.coefficients) + l.intercept;
+        let (implied_a, implied_b) = (implied(a.1), implied(b.1));
+        for (i, row) in convex.features.axis_iter(Axis(0)).enumerate() {
+            let difference = (implied_a[i] - implied_b[i]).abs() / deviation;
+            differences.push((difference, accuracy * convex.reference.amplification(row)));
+        }
+        format!(
+            "; the training data do not determine {undetermined} of the {} test predictions, so the training predictions were compared",
+            test.nrows()
+        )
+    } else {
+        String::new()
+    };
+    let (figure, allowed) = differences
+        .iter()
+        .copied()
+        .max_by(|x, y| (x.0 / x.1).total_cmp(&(y.0 / y.1)))
+        .unwrap_or((0.0, accuracy));
+    let largest = differences.iter().fold(0.0_f64, |m, d| m.max(d.0));
+    predictions_check(figure, allowed, largest, &note)
+}
+
+fn plain_predictions(problem: &Problem<'_>, a: &Outputs, b: &Outputs, deviation: f64) -> Check {
+    let allowed = problem.tolerances.predictions.unwrap_or(PREDICTIONS);
+    let figure = largest(&a.predictions, &b.predictions) / deviation;
+    predictions_check(figure, allowed, figure, "")
+}
+
+fn predictions_check(figure: f64, allowed: f64, largest: f64, note: &str) -> Check {
+    // A difference that is not a number compares as false.
+    let agrees = figure <= allowed;
+    Check {
+        name: "predictions".to_owned(),
+        agrees,
+        contender: None,
+        baseline: None,
+        figure: Some(figure),
+        allowed: Some(allowed),
+        finding: if agrees {
+            format!("largest difference of predictions {largest:.0e} of the target's deviation{note}")
+        } else {
+            format!("predictions differ by {figure:.1e} of the target's deviation (allowed {allowed:.1e}){note}")
+        },
+    }
+}
+
+fn largest(a: &ndarray::Array1<f64>, b: &ndarray::Array1<f64>) -> f64 {
+    a.iter().zip(b).fold(0.0, |m: f64, (x, y)| m.max((x - y).abs()))
+}

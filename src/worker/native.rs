@@ -1,0 +1,267 @@
+//! The native worker: `benchrun worker` runs one trial of one native implementation.
+
+use std::collections::BTreeMap;
+use std::hint::black_box;
+use std::io;
+use std::path::Path;
+
+use ndarray::{Array1, Array2, ArrayView2, s};
+use safetensors::tensor::{Dtype, TensorView};
+
+use super::channel::Channel;
+use super::clock::{Clock, SystemClock};
+use super::measure::measure;
+use super::process;
+use super::protocol::{Event, PROTOCOL_VERSION, PhaseKind, PhaseRequest, Ready, Receipt, Request, Threads};
+use crate::backend::{self, FittedRegressor, Framework, ReadBack, Regressor};
+use crate::data::bundle::Bundle;
+
+/// The identity of this build. The runner refuses a worker with another one.
+pub const BUILD: &str = env!("BENCHRUN_BUILD");
+
+/// Why a trial ended early.
+enum Ended {
+    Unsupported(String),
+    Failed { kind: &'static str, message: String },
+    /// The runner is gone; nobody is left to tell.
+    Io(io::Error),
+}
+
+impl From<io::Error> for Ended {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Runs one trial: request in, events out.
+///
+/// # Errors
+/// The pipe to the runner broke.
+pub fn run() -> io::Result<()> {
+    let mut channel = Channel::take_over()?;
+    let outcome = match Channel::request() {
+        Ok(request) => trial(&mut channel, &request),
+        Err(error) => Err(Ended::Failed { kind: "InvalidRequest", message: error.to_string() }),
+    };
+    let last = match outcome {
+        Ok(()) => Event::Done {},
+        Err(Ended::Unsupported(reason)) => Event::Unsupported { reason },
+        Err(Ended::Failed { kind, message }) => {
+            Event::Failed { kind: kind.to_owned(), message, traceback: None }
+        }
+        Err(Ended::Io(error)) => return Err(error),
+    };
+    channel.send(&last)
+}
+
+fn failed<E: std::fmt::Display>(kind: &'static str) -> impl Fn(E) -> Ended {
+    move |error| Ended::Failed { kind, message: error.to_string() }
+}
+
+fn trial(channel: &mut Channel, request: &Request) -> Result<(), Ended> {
+    if request.protocol != PROTOCOL_VERSION {
+        let message = format!("the request has protocol {}, but this worker speaks {PROTOCOL_VERSION}", request.protocol);
+        return Err(Ended::Failed { kind: "ProtocolVersion", message });
+    }
+    let Some(framework) = backend::framework(&request.implementation) else {
+        return Err(Ended::Unsupported(format!("{} is no native implementation", request.implementation)));
+    };
+    let pool = (framework.set_threads)(request.threads);
+    channel.send(&Event::Ready(Ready {
+        protocol: PROTOCOL_VERSION,
+        implementation: request.implementation.clone(),
+        build: BUILD.to_owned(),
+        monotonic_ns: SystemClock.wall_ns(),
+        versions: backend::versions(&request.implementation),
+        cpu_set: process::cpu_set(),
+        memory: process::memory(),
+    }))?;
+    match request.task.as_str() {
+        "regression" => regression(channel, request, framework, pool),
+        other => Err(Ended::Unsupported(format!("{} offers nothing for the task {other}", framework.id))),
+    }
+}
+
+/// The canonical arrays, as both languages load them.
+struct Arrays {
+    train_x: Array2<f64>,
+    train_y: Array1<f64>,
+    test_x: Array2<f64>,
+}
+
+fn regression(
+    channel: &mut Channel,
+    request: &Request,
+    framework: &Framework,
+    pool: usize,
+) -> Result<(), Ended> {
+    let Some(algorithm) = backend::regression(&request.implementation, &request.algorithm) else {
+        return Err(Ended::Unsupported(format!("{} does not offer {}", framework.id, request.algorithm)));
+    };
+    let regressor =
+        algorithm.configure(&request.hyperparameters, &request.settings).map_err(Ended::Unsupported)?;
+
+    begin(channel, "load")?;
+    let arrays = load(&request.bundle)?;
+    end(channel, "load")?;
+
+    let mut model: Option<Box<dyn FittedRegressor>> = None;
+    for phase in &request.phases {
+        begin(channel, &phase.name)?;
+        let samples = match (phase.kind, &model) {
+            (PhaseKind::Fit, _) => {
+                let samples = measure(&SystemClock, &phase.repeat, |_| fit(&*regressor, &arrays, &mut model))?;
+                samples
+            }
+            (PhaseKind::Predict, Some(model)) => predict(&**model, &arrays.test_x, phase)?,
+            (PhaseKind::Predict, None) => {
+                return Err(Ended::Failed { kind: "InvalidRequest", message: "predict comes before fit".to_owned() });
+            }
+        };
+        end(channel, &phase.name)?;
+        channel.send(&Event::Samples {
+            phase: phase.name.clone(),
+            calls: samples.calls,
+            wall_ns: samples.wall_ns,
+            cpu_ns: samples.cpu_ns,
+        })?;
+    }
+    let Some(model) = model else {
+        return Err(Ended::Failed { kind: "InvalidRequest", message: "no phase fits a model".to_owned() });
+    };
+    let read_back = model.read_back();
+    let predictions = model.predict(arrays.test_x.view());
+    let receipt = receipt(request, framework, pool, &arrays, &read_back);
+    channel.send(&Event::Receipt(receipt))?;
+    outputs(channel, &request.output_dir, &predictions, &read_back)
+}
+
+fn load(manifest: &Path) -> Result<Arrays, Ended> {
+    let bundle = Bundle::open(manifest).map_err(failed("BundleError"))?;
+    Ok(Arrays {
+        train_x: bundle.f64_matrix("train_features").map_err(failed("BundleError"))?,
+        train_y: bundle.f64_vector("train_target").map_err(failed("BundleError"))?,
+        test_x: bundle.f64_matrix("test_features").map_err(failed("BundleError"))?,
+    })
+}
+
+fn fit(
+    regressor: &dyn Regressor,
+    arrays: &Arrays,
+    model: &mut Option<Box<dyn FittedRegressor>>,
+) -> Result<(), Ended> {
+    let fitted = regressor
+        .fit(black_box(arrays.train_x.view()), black_box(arrays.train_y.view()))
+        .map_err(failed("FitError"))?;
+    *model = Some(black_box(fitted));
+    Ok(())
+}
+
+/// Every call sees other rows: the batch starts where the last one ended, and at the top again when too few rows are left.
+fn predict(
+    model: &dyn FittedRegressor,
+    test: &Array2<f64>,
+    phase: &PhaseRequest,
+) -> Result<super::measure::Samples, Ended> {
+    let rows = phase.batch_rows.unwrap_or(test.nrows());
+    if rows == 0 || rows > test.nrows() {
+        let message = format!("batch_rows is {rows}, but the test split has {} rows", test.nrows());
+        return Err(Ended::Failed { kind: "InvalidRequest", message });
+    }
+    let batches: Vec<ArrayView2<'_, f64>> =
+        (0..test.nrows() / rows).map(|b| test.slice(s![b * rows..(b + 1) * rows, ..])).collect();
+    measure(&SystemClock, &phase.repeat, |number| {
+        let batch = batches[usize::try_from(number).unwrap_or_default() % batches.len()];
+        black_box(model.predict(black_box(batch)));
+        Ok(())
+    })
+}
+
+fn begin(channel: &mut Channel, phase: &str) -> io::Result<()> {
+    channel.send(&Event::PhaseBegin { phase: phase.to_owned(), monotonic_ns: SystemClock.wall_ns() })
+}
+
+fn end(channel: &mut Channel, phase: &str) -> io::Result<()> {
+    let monotonic_ns = SystemClock.wall_ns();
+    channel.send(&Event::PhaseEnd { phase: phase.to_owned(), monotonic_ns, memory: process::memory() })
+}
+
+fn receipt(
+    request: &Request,
+    framework: &Framework,
+    pool: usize,
+    arrays: &Arrays,
+    read_back: &ReadBack,
+) -> Receipt {
+    Receipt {
+        hyperparameters: read_back.hyperparameters.clone(),
+        settings: read_back.settings.clone(),
+        dtype: "float64".to_owned(),
+        layout: read_back.layout.to_owned(),
+        train_rows: arrays.train_x.nrows() as u64,
+        features: read_back.coefficients.len() as u64,
+        device: "cpu".to_owned(),
+        threads: Threads { allowed: request.threads, pool, alive: process::threads() },
+        blas: vec![(framework.blas)()],
+        work: read_back.work.clone(),
+        build: build_facts(),
+        libraries: process::libraries(),
+    }
+}
+
+/// How this binary was built, and what the processor offers to code that looks when it runs.
+pub fn build_facts() -> BTreeMap<String, String> {
+    let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
+    [
+        ("profile", profile),
+        ("opt_level", env!("BENCHRUN_OPT_LEVEL")),
+        ("target", env!("BENCHRUN_TARGET")),
+        ("target_features", env!("BENCHRUN_TARGET_FEATURES")),
+        ("rustflags", env!("BENCHRUN_RUSTFLAGS")),
+        ("allocator", "system"),
+        ("detected_features", &detected_features()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .into()
+}
+
+/// The vector instructions that libraries which look when they run (faer, matrixmultiply) find here.
+fn detected_features() -> String {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let found = [
+            ("avx", std::is_x86_feature_detected!("avx")),
+            ("avx2", std::is_x86_feature_detected!("avx2")),
+            ("fma", std::is_x86_feature_detected!("fma")),
+            ("avx512f", std::is_x86_feature_detected!("avx512f")),
+        ];
+        found.iter().filter(|(_, there)| *there).map(|(name, _)| *name).collect::<Vec<_>>().join(",")
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        String::new()
+    }
+}
+
+fn outputs(
+    channel: &mut Channel,
+    folder: &Path,
+    predictions: &Array1<f64>,
+    read_back: &ReadBack,
+) -> Result<(), Ended> {
+    let bytes = |values: &Array1<f64>| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
+    let tensors = [
+        ("predictions", bytes(predictions), predictions.len()),
+        ("coefficients", bytes(&read_back.coefficients), read_back.coefficients.len()),
+        ("intercept", read_back.intercept.to_le_bytes().to_vec(), 1),
+    ];
+    let views: Result<Vec<_>, _> = tensors
+        .iter()
+        .map(|(name, data, length)| TensorView::new(Dtype::F64, vec![*length], data).map(|view| (*name, view)))
+        .collect();
+    let views = views.map_err(failed("OutputError"))?;
+    let file = safetensors::serialize(views, None).map_err(failed("OutputError"))?;
+    std::fs::write(folder.join("outputs.safetensors"), &file)?;
+    channel.send(&Event::Outputs { path: "outputs.safetensors".into(), sha256: crate::files::sha256(&file) })?;
+    Ok(())
+}
