@@ -1,0 +1,10 @@
+"""The Python side of benchrun's worker protocol, once for all adapters.
+
+An adapter imports from here alone: `Request`, `Model`, `ReadBack` and `Unsupported`. How to write one
+is told in `python_adapters/README.md`; the protocol itself is `src/worker/protocol.rs`.
+"""
+
+from .interface import Model, ReadBack, Unsupported
+from .request import PhaseRequest, Repeat, Request
+
+__all__ = ["Model", "PhaseRequest", "ReadBack", "Repeat", "Request", "Unsupported"]

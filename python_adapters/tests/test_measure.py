@@ -1,0 +1,153 @@
+"""The repetition rules, on a clock that only the work moves."""
+
+from __future__ import annotations
+
+import itertools
+import time
+import unittest
+from collections.abc import Callable
+
+import support  # noqa: F401, it puts the kit on the path
+from benchrun_kit import Repeat
+from benchrun_kit.measure import Measurement, Samples
+
+MS = 1_000_000
+
+
+class Machine:
+    """Work whose every call takes a stated time, and the clocks that it moves."""
+
+    def __init__(self, duration: Callable[[int], int]) -> None:
+        self.duration = duration
+        self.now = 0
+        self.seen: list[object] = []
+
+    def work(self, item: object) -> None:
+        self.now += self.duration(len(self.seen))
+        self.seen.append(item)
+
+    def run(self, progress: Callable[[int, int], None] | None = None, **rules: int) -> Samples:
+        listener = (progress,) if progress else ()
+        measurement = Measurement(
+            self.work, ((i,) for i in itertools.count()), wall=lambda: self.now, cpu=lambda: 2 * self.now
+        )
+        defaults = {
+            "warmup": 0,
+            "min_samples": 1,
+            "max_samples": 5,
+            "max_time_ns": 10**15,
+            "min_sample_ns": 0,
+        }
+        return measurement.run(Repeat(**{**defaults, **rules}), *listener)
+
+
+class RepetitionTest(unittest.TestCase):
+    def test_every_call_alone_where_no_least_duration_is_asked(self) -> None:
+        machine = Machine(lambda call: 10 + call)
+        samples = machine.run(warmup=2)
+        self.assertEqual(samples.calls, [1] * 5)
+        self.assertEqual(samples.wall_ns, [12, 13, 14, 15, 16])
+        self.assertEqual(samples.cpu_ns, [24, 26, 28, 30, 32])
+        self.assertEqual(len(machine.seen), 7)
+
+    def test_fit_first_is_one_cold_call(self) -> None:
+        machine = Machine(lambda call: 999 if call == 0 else 1)
+        self.assertEqual(machine.run(max_samples=1).wall_ns, [999])
+        self.assertEqual(machine.seen, [0])
+
+    def test_short_calls_are_batched_to_the_least_duration(self) -> None:
+        machine = Machine(lambda call: 300)
+        samples = machine.run(warmup=1, min_sample_ns=MS)
+        self.assertEqual(samples.calls, [3667] * 5)
+        self.assertEqual(samples.wall_ns, [3667 * 300] * 5)
+        # one warm-up, one more single call, one batch that was tried
+        self.assertEqual(len(machine.seen), 2 + 6 * 3667)
+
+    def test_calibration_needs_no_warmup(self) -> None:
+        samples = Machine(lambda call: 300).run(min_sample_ns=MS)
+        self.assertEqual(samples.calls, [3667] * 5)
+
+    def test_a_cold_start_does_not_make_short_work_look_long(self) -> None:
+        for warmup in range(4):
+            samples = Machine(lambda call: 20 * MS if call == 0 else 1000).run(
+                warmup=warmup, min_sample_ns=MS
+            )
+            self.assertEqual(samples.calls, [1100] * 5, warmup)
+
+    def test_a_hiccup_in_one_warm_call_does_not_either(self) -> None:
+        samples = Machine(lambda call: 5 * MS if call == 1 else 1000).run(warmup=3, min_sample_ns=MS)
+        self.assertEqual(samples.calls, [1100] * 5)
+
+    def test_work_that_gets_faster_is_batched_by_its_last_speed(self) -> None:
+        samples = Machine(lambda call: 1000 if call < 4 else 100).run(warmup=3, min_sample_ns=MS)
+        self.assertGreaterEqual(min(samples.wall_ns), MS)
+
+    def test_a_clock_too_coarse_for_one_call_still_finds_a_number(self) -> None:
+        machine = Machine(lambda call: 10)
+        measurement = Measurement(
+            machine.work,
+            ((i,) for i in itertools.count()),
+            wall=lambda: machine.now // 1000 * 1000,
+            cpu=lambda: 0,
+        )
+        samples = measurement.run(Repeat(1, 3, 3, 0, 20_000))
+        self.assertGreaterEqual(min(samples.wall_ns), 20_000 - 1000)
+
+    def test_long_calls_are_not_batched_and_not_repeated_in_vain(self) -> None:
+        machine = Machine(lambda call: 2000 * MS)
+        self.assertEqual(machine.run(warmup=1, min_sample_ns=MS, max_samples=3).calls, [1, 1, 1])
+        self.assertEqual(len(machine.seen), 4)
+
+    def test_no_sample_begins_after_the_time_is_up(self) -> None:
+        samples = Machine(lambda call: 100).run(max_samples=50, max_time_ns=250)
+        self.assertEqual(len(samples.calls), 3)
+
+    def test_the_time_limit_yields_to_the_least_number_of_samples(self) -> None:
+        samples = Machine(lambda call: 100).run(min_samples=7, max_samples=50, max_time_ns=0)
+        self.assertEqual(len(samples.calls), 7)
+
+    def test_time_starts_with_the_first_sample_and_not_with_the_warmup(self) -> None:
+        samples = Machine(lambda call: 100).run(warmup=100, max_samples=4, max_time_ns=350)
+        self.assertEqual(len(samples.calls), 4)
+
+    def test_arguments_never_repeat_while_the_source_has_new_ones(self) -> None:
+        machine = Machine(lambda call: 300)
+        machine.run(warmup=3, min_sample_ns=3000)
+        self.assertEqual(machine.seen, list(range(len(machine.seen))))
+
+    def test_every_sample_is_reported(self) -> None:
+        told: list[tuple[int, int]] = []
+        Machine(lambda call: 1).run(lambda done, total: told.append((done, total)), max_samples=3)
+        self.assertEqual(told, [(1, 3), (2, 3), (3, 3)])
+
+    def test_making_and_freeing_values_is_not_timed(self) -> None:
+        machine = Machine(lambda call: 100)
+
+        class Result:
+            def __del__(self) -> None:
+                machine.now += 10_000
+
+        def work(item: object) -> Result:
+            machine.work(item)
+            return Result()
+
+        def arguments() -> object:
+            while True:
+                machine.now += 1_000
+                yield (None,)
+
+        measurement = Measurement(work, arguments(), wall=lambda: machine.now, cpu=lambda: 0)
+        self.assertEqual(measurement.run(Repeat(1, 3, 3, 10**9, 0)).wall_ns, [100] * 3)
+
+    def test_the_real_clock_sees_the_work(self) -> None:
+        def work() -> None:
+            time.sleep(0.02)
+
+        samples = Measurement(work, itertools.repeat(())).run(Repeat(0, 2, 2, 10**9, 0))
+        self.assertGreaterEqual(min(samples.wall_ns), 20 * MS)
+        # Sleeping takes no CPU time: the two clocks are not mixed up.
+        self.assertLess(max(samples.cpu_ns), 15 * MS)
+
+
+if __name__ == "__main__":
+    unittest.main()
