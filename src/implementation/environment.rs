@@ -155,7 +155,7 @@ impl Python {
         }
         // Compiled once here, so that no trial's start phase compiles. A read-only folder is compiled in every trial instead.
         let _ = Command::new(&environment.interpreter)
-            .args(["-m", "compileall", "-q", "-x", "tests"])
+            .args(["-m", "compileall", "-q"])
             .args([&adapter.kit, &adapter.folder])
             .output();
         Ok(environment)
@@ -218,7 +218,8 @@ fn collect(root: &Path, folder: &Path, files: &mut Vec<String>) -> io::Result<()
             if name != "__pycache__" && name != "tests" {
                 collect(root, &path, files)?;
             }
-        } else if path.extension().is_some_and(|e| ["py", "toml", "lock", "txt"].iter().any(|k| e == *k))
+        } else if entry.file_type()?.is_file()
+            && path.extension().is_some_and(|e| ["py", "toml", "lock", "txt"].iter().any(|k| e == *k))
             && let Ok(relative) = path.strip_prefix(root)
         {
             let pieces: Vec<_> = relative.iter().map(|p| p.to_string_lossy()).collect();

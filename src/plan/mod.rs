@@ -3,6 +3,7 @@
 //! Cases are held; trials and orders are derived from them and the seed when they are asked for, so that a matrix of a million
 //! trials plans in seconds and every order can be told again from the recorded seed.
 
+pub mod estimate;
 pub mod order;
 mod seed;
 

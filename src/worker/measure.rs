@@ -14,50 +14,84 @@ pub struct Samples {
     pub cpu_ns: Vec<u64>,
 }
 
-/// Repeats `call` as [`Repeat`] says. It gets the number of the call, so that it can rotate over inputs.
+/// A single call that lasts this many times a sample's least duration needs no second opinion.
+const CLEARLY_LONG: u64 = 1000;
+
+/// Repeats `call` as [`Repeat`] says, and gives the last call's result. Each call gets its number, so that it can rotate over inputs.
+///
+/// The same rules as the Python kit's (`benchrun_kit/measure.py`): the wall clock is read inside the CPU clock, which needs a system call; the
+/// last result of a sample is freed after the clocks are read.
 ///
 /// # Errors
 /// The first error of a call ends the phase.
-pub fn measure<E>(
+pub fn measure<R, E>(
     clock: &impl Clock,
     repeat: &Repeat,
-    mut call: impl FnMut(u64) -> Result<(), E>,
-) -> Result<Samples, E> {
-    let mut number = 0;
-    let mut run = |calls: u64| -> Result<(u64, u64), E> {
-        let (wall, cpu) = (clock.wall_ns(), clock.cpu_ns());
-        for i in number..number + calls {
-            call(i)?;
-        }
-        let (cpu, wall) = (clock.cpu_ns() - cpu, clock.wall_ns() - wall);
-        number += calls;
-        Ok((wall, cpu))
-    };
+    call: impl FnMut(u64) -> Result<R, E>,
+) -> Result<(Samples, Option<R>), E> {
+    let mut measurement = Measurement { clock, call, number: 0, last: None };
+    let mut singles = Vec::new();
     for _ in 0..repeat.warmup {
-        run(1)?;
+        singles.push(measurement.time(1)?.0);
     }
-    let mut calls = 1;
-    while repeat.min_sample_ns > 0 {
-        let (wall, _) = run(calls)?;
-        if wall >= repeat.min_sample_ns {
-            break;
-        }
-        // Aims a tenth above the wanted time, and at most doubles tenfold a step, since a first call can be slow.
-        let wanted = (calls * (repeat.min_sample_ns + repeat.min_sample_ns / 10)).div_ceil(wall.max(1));
-        calls = wanted.clamp(calls + 1, calls * 10);
-    }
+    let calls = measurement.calls_per_sample(singles, repeat.min_sample_ns)?;
     let mut samples = Samples::default();
     let began = clock.wall_ns();
     for taken in 0..repeat.max_samples {
         if taken >= repeat.min_samples && clock.wall_ns() - began >= repeat.max_time_ns {
             break;
         }
-        let (wall, cpu) = run(calls)?;
+        let (wall, cpu) = measurement.time(calls)?;
         samples.calls.push(calls);
         samples.wall_ns.push(wall);
         samples.cpu_ns.push(cpu);
     }
-    Ok(samples)
+    Ok((samples, measurement.last))
+}
+
+struct Measurement<'c, C, F, R> {
+    clock: &'c C,
+    call: F,
+    number: u64,
+    last: Option<R>,
+}
+
+impl<C: Clock, R, E, F: FnMut(u64) -> Result<R, E>> Measurement<'_, C, F, R> {
+    /// Wall and CPU nanoseconds of some calls in a row.
+    fn time(&mut self, calls: u64) -> Result<(u64, u64), E> {
+        drop(self.last.take());
+        let mut last = None;
+        let cpu_began = self.clock.cpu_ns();
+        let wall_began = self.clock.wall_ns();
+        for number in self.number..self.number + calls {
+            last = Some((self.call)(number)?);
+        }
+        let wall = self.clock.wall_ns() - wall_began;
+        let cpu = self.clock.cpu_ns() - cpu_began;
+        self.number += calls;
+        self.last = last;
+        Ok((wall, cpu))
+    }
+
+    /// How many calls in a row last `min_sample_ns`, given the times of the warm-up's single calls.
+    ///
+    /// The faster of at least two single calls is believed, so that neither a cold start nor one hiccup makes short work look long. The
+    /// number found was tried, and aims a tenth above, so that later samples last as long.
+    fn calls_per_sample(&mut self, mut singles: Vec<u64>, min_sample_ns: u64) -> Result<u64, E> {
+        if min_sample_ns == 0 {
+            return Ok(1);
+        }
+        while singles.len() < 2 && singles.iter().all(|s| *s < CLEARLY_LONG * min_sample_ns) {
+            singles.push(self.time(1)?.0);
+        }
+        let (mut calls, mut elapsed) = (1, singles.into_iter().min().unwrap_or(0));
+        while elapsed < min_sample_ns {
+            let wanted = (calls * (min_sample_ns + min_sample_ns / 10)).div_ceil(elapsed.max(1));
+            calls = wanted.max(2 * calls);
+            elapsed = self.time(calls)?.0;
+        }
+        Ok(calls)
+    }
 }
 
 #[cfg(test)]
@@ -83,12 +117,12 @@ mod tests {
     fn run(cost: u64, repeat: Repeat) -> (Samples, u64) {
         let clock = Mock { now: Cell::new(0) };
         let mut last = 0;
-        let samples = measure::<Infallible>(&&clock, &repeat, |number| {
+        let measured = measure::<_, Infallible>(&&clock, &repeat, |number| {
             clock.now.set(clock.now.get() + cost);
             last = number;
             Ok(())
         });
-        (samples.unwrap(), last + 1)
+        (measured.unwrap().0, last + 1)
     }
 
     const REPEAT: Repeat =
@@ -106,7 +140,7 @@ mod tests {
     fn long_calls_are_samples_of_their_own() {
         let (samples, calls) = run(100_000, REPEAT);
         assert_eq!(samples.calls, [1, 1, 1], "the least number is taken although the time is up");
-        assert_eq!(calls, 2 + 1 + 3, "two warm-up calls, one to find the batch, three samples");
+        assert_eq!(calls, 2 + 3, "two warm-up calls tell how long one takes, then three samples");
     }
 
     #[test]

@@ -110,7 +110,8 @@ fn regression(
         begin(channel, &phase.name)?;
         let samples = match (phase.kind, &model) {
             (PhaseKind::Fit, _) => {
-                let samples = measure(&SystemClock, &phase.repeat, |_| fit(&*regressor, &arrays, &mut model))?;
+                let (samples, fitted) = measure(&SystemClock, &phase.repeat, |_| fit(&*regressor, &arrays))?;
+                model = fitted;
                 samples
             }
             (PhaseKind::Predict, Some(model)) => predict(&**model, &arrays.test_x, phase)?,
@@ -145,16 +146,9 @@ fn load(manifest: &Path) -> Result<Arrays, Ended> {
     })
 }
 
-fn fit(
-    regressor: &dyn Regressor,
-    arrays: &Arrays,
-    model: &mut Option<Box<dyn FittedRegressor>>,
-) -> Result<(), Ended> {
-    let fitted = regressor
-        .fit(black_box(arrays.train_x.view()), black_box(arrays.train_y.view()))
-        .map_err(failed("FitError"))?;
-    *model = Some(black_box(fitted));
-    Ok(())
+fn fit(regressor: &dyn Regressor, arrays: &Arrays) -> Result<Box<dyn FittedRegressor>, Ended> {
+    let fitted = regressor.fit(black_box(arrays.train_x.view()), black_box(arrays.train_y.view()));
+    fitted.map(black_box).map_err(failed("FitError"))
 }
 
 /// Every call sees other rows: the batch starts where the last one ended, and at the top again when too few rows are left.
@@ -170,11 +164,11 @@ fn predict(
     }
     let batches: Vec<ArrayView2<'_, f64>> =
         (0..test.nrows() / rows).map(|b| test.slice(s![b * rows..(b + 1) * rows, ..])).collect();
-    measure(&SystemClock, &phase.repeat, |number| {
+    let (samples, _) = measure(&SystemClock, &phase.repeat, |number| {
         let batch = batches[usize::try_from(number).unwrap_or_default() % batches.len()];
-        black_box(model.predict(black_box(batch)));
-        Ok(())
-    })
+        Ok::<_, Ended>(black_box(model.predict(black_box(batch))))
+    })?;
+    Ok(samples)
 }
 
 fn begin(channel: &mut Channel, phase: &str) -> io::Result<()> {
