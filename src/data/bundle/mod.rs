@@ -1,0 +1,170 @@
+//! Bundles: what both languages load. A manifest maps roles to content-named safetensors files.
+//!
+//! ```text
+//! <cache>/bundles/<key>/manifest.json            its SHA-256 is the bundle's hash
+//! <cache>/bundles/<key>/<sha256>.safetensors     one tensor each, named as its role
+//! <cache>/bundles/index/<source, preparation>    the key, so that a bundle is found without loading its dataset
+//! ```
+//!
+//! A bundle depends on its dataset and preparation alone: the same ones give the same bytes.
+
+mod manifest;
+mod preparation;
+mod prepare;
+mod scale;
+mod split;
+mod tensor;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use ndarray::Array2;
+
+pub use manifest::{
+    DatasetRecord, Manifest, Role, SCHEMA_VERSION, TEST_FEATURES, TEST_ROWS, TEST_TARGET, TRAIN_FEATURES,
+    TRAIN_ROWS, TRAIN_TARGET,
+};
+pub use preparation::{Dtype, Preparation, Scale};
+pub use prepare::{find, prepare};
+pub use split::split_sizes;
+pub use tensor::TensorDtype;
+
+use super::error::DataError;
+use crate::files::{sha256, sha256_file};
+use tensor::Element;
+
+/// A prepared bundle on disk, of which the manifest is read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bundle {
+    path: PathBuf,
+    hash: String,
+    manifest: Manifest,
+}
+
+impl Bundle {
+    /// Opens a bundle by the path of its `manifest.json`. Arrays are neither read nor checked: see [`Bundle::verify`].
+    ///
+    /// # Errors
+    /// The manifest cannot be read, has another version, or names a file by anything but its hash.
+    pub fn open(manifest_path: &Path) -> Result<Self, DataError> {
+        let path = manifest_path.to_owned();
+        let bytes = fs::read(&path).map_err(DataError::io("read", &path))?;
+        let manifest: Manifest = serde_json::from_slice(&bytes)
+            .map_err(|source| DataError::Manifest { path: path.clone(), source })?;
+        if manifest.schema_version != SCHEMA_VERSION {
+            let problem =
+                format!("it has schema version {}, but {SCHEMA_VERSION} is read", manifest.schema_version);
+            return Err(DataError::ManifestContent { path, problem });
+        }
+        if let Some((name, role)) = manifest.roles.iter().find(|(_, role)| {
+            let is_hash = role.sha256.len() == 64 && role.sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
+            !is_hash || role.file != Role::file_name(&role.sha256)
+        }) {
+            let problem =
+                format!("the file of role `{name}` is {}, which is not named by its hash", role.file);
+            return Err(DataError::ManifestContent { path, problem });
+        }
+        Ok(Self { path, hash: sha256(&bytes), manifest })
+    }
+
+    /// The path of `manifest.json`.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The SHA-256 of the manifest's bytes, which through the hashes in it covers every array.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The manifest.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Hashes every file.
+    ///
+    /// # Errors
+    /// A file cannot be read or has another hash than the manifest says.
+    pub fn verify(&self) -> Result<(), DataError> {
+        for role in self.manifest.roles.values() {
+            let path = self.file(role);
+            let found = sha256_file(&path).map_err(DataError::io("read", &path))?;
+            if found != role.sha256 {
+                let expected = role.sha256.clone();
+                return Err(DataError::HashMismatch { what: path.display().to_string(), expected, found });
+            }
+        }
+        Ok(())
+    }
+
+    /// A matrix in standard layout. Single-precision numbers are widened, which is exact.
+    ///
+    /// # Errors
+    /// There is no such role, it is no such matrix, or its file cannot be read.
+    pub fn f64_matrix(&self, role: &str) -> Result<Array2<f64>, DataError> {
+        self.matrix(role)
+    }
+
+    /// A vector. Single-precision numbers are widened, which is exact.
+    ///
+    /// # Errors
+    /// As [`Bundle::f64_matrix`].
+    pub fn f64_vector(&self, role: &str) -> Result<Vec<f64>, DataError> {
+        self.read(role, 1)
+    }
+
+    /// A matrix of single-precision numbers in standard layout; double precision is refused.
+    ///
+    /// # Errors
+    /// As [`Bundle::f64_matrix`].
+    pub fn f32_matrix(&self, role: &str) -> Result<Array2<f32>, DataError> {
+        self.matrix(role)
+    }
+
+    /// A vector of single-precision numbers; double precision is refused.
+    ///
+    /// # Errors
+    /// As [`Bundle::f64_matrix`].
+    pub fn f32_vector(&self, role: &str) -> Result<Vec<f32>, DataError> {
+        self.read(role, 1)
+    }
+
+    /// A vector of integers: classes or rows.
+    ///
+    /// # Errors
+    /// As [`Bundle::f64_matrix`].
+    pub fn i64_vector(&self, role: &str) -> Result<Vec<i64>, DataError> {
+        self.read(role, 1)
+    }
+
+    /// What the manifest says of a role.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn role(&self, name: &str) -> Result<&Role, DataError> {
+        let roles = &self.manifest.roles;
+        roles.get(name).ok_or_else(|| DataError::NoRole {
+            role: name.to_owned(),
+            known: roles.keys().cloned().collect(),
+        })
+    }
+
+    fn matrix<T: Element>(&self, name: &str) -> Result<Array2<T>, DataError> {
+        let values = self.read(name, 2)?;
+        let shape = &self.role(name)?.shape;
+        Ok(Array2::from_shape_vec((shape[0], shape[1]), values).expect("the tensor has the role's shape"))
+    }
+
+    fn read<T: Element>(&self, name: &str, dimensions: usize) -> Result<Vec<T>, DataError> {
+        let role = self.role(name)?;
+        tensor::read(&self.file(role), name, role, dimensions)
+    }
+
+    fn file(&self, role: &Role) -> PathBuf {
+        self.path.with_file_name(&role.file)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,42 @@
+//! How a dataset is made ready: split, scaling and number type.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// How a dataset is made ready. Both languages read what comes out; neither prepares anything itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Preparation {
+    /// The share of rows to test on, between 0 and 1; the number of rows is rounded up.
+    pub test_fraction: f64,
+    /// How features are scaled, with statistics of the training rows alone.
+    pub scale: Scale,
+    /// The seed of the shuffle that splits.
+    pub seed: u64,
+    /// The type of features and continuous targets.
+    pub dtype: Dtype,
+    /// Whether both sides hold the classes in the same proportions.
+    pub stratify: bool,
+}
+
+/// How features are scaled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Scale {
+    /// Not at all.
+    None,
+    /// To mean 0 and (population) standard deviation 1.
+    Standard,
+    /// To the interval from 0 to 1.
+    MinMax,
+}
+
+/// A floating-point type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Dtype {
+    /// IEEE 754 double precision.
+    Float64,
+    /// IEEE 754 single precision: values are prepared in double precision and rounded at the end.
+    Float32,
+}

@@ -1,0 +1,223 @@
+//! A dataset in memory: a matrix of features and a target, both checked.
+
+use std::collections::BTreeMap;
+
+use ndarray::Array2;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::error::DataError;
+use crate::files::sha256;
+
+/// What kind of target a dataset has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetKind {
+    /// Numbers: regression.
+    Continuous,
+    /// Classes: classification.
+    Classes,
+}
+
+/// What is to be predicted, one value a row.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Target {
+    /// Finite numbers.
+    Continuous(Vec<f64>),
+    /// Classes: `labels` are places in `names`.
+    Classes {
+        /// One label a row, in `0..names.len()`.
+        labels: Vec<i64>,
+        /// The classes' names, at least two.
+        names: Vec<String>,
+    },
+}
+
+impl Target {
+    /// The kind of target.
+    pub fn kind(&self) -> TargetKind {
+        match self {
+            Self::Continuous(_) => TargetKind::Continuous,
+            Self::Classes { .. } => TargetKind::Classes,
+        }
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Continuous(values) => values.len(),
+            Self::Classes { labels, .. } => labels.len(),
+        }
+    }
+
+    /// The classes' names; empty for a continuous target.
+    pub fn class_names(&self) -> &[String] {
+        match self {
+            Self::Continuous(_) => &[],
+            Self::Classes { names, .. } => names,
+        }
+    }
+}
+
+/// Features and target of a dataset: at least one row and one column, every number finite.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Dataset {
+    /// The label of its source, for example `diabetes`.
+    pub name: String,
+    /// The features, rows × columns, in standard (row-major) layout.
+    pub features: Array2<f64>,
+    /// One name a column.
+    pub feature_names: Vec<String>,
+    /// What is to be predicted, one value a row.
+    pub target: Target,
+    /// The SHA-256 of the content: names of features and classes, shape and values, but not the dataset's own name.
+    pub sha256: String,
+    /// Where it came from: the SHA-256 of every file that was decoded. Empty where the data was generated.
+    pub source_sha256: BTreeMap<String, String>,
+}
+
+impl Dataset {
+    /// Checks features (row-major, one value of every name a row) and target, and hashes them.
+    ///
+    /// # Errors
+    /// There are no rows, no columns, a single class or a value that is not finite, or the parts do not fit together.
+    pub fn new(
+        name: impl Into<String>,
+        feature_names: Vec<String>,
+        features: Vec<f64>,
+        target: Target,
+        source_sha256: BTreeMap<String, String>,
+    ) -> Result<Self, DataError> {
+        let name = name.into();
+        let (rows, columns) = (target.rows(), feature_names.len());
+        let malformed = |problem: String| DataError::Malformed { file: name.clone(), problem };
+        if columns == 0 {
+            return Err(DataError::NoFeatures { dataset: name });
+        }
+        if rows == 0 {
+            return Err(DataError::NoRows { dataset: name });
+        }
+        if features.len() != rows * columns {
+            let values = features.len();
+            return Err(malformed(format!(
+                "it has {values} feature values, but {rows} targets and {columns} columns"
+            )));
+        }
+        if let Some(place) = features.iter().position(|value| !value.is_finite()) {
+            let (row, column) = (place / columns + 1, feature_names[place % columns].clone());
+            return Err(DataError::NotFinite { dataset: name, column, row, value: features[place] });
+        }
+        match &target {
+            Target::Continuous(values) => check_finite(&name, "target", values)?,
+            Target::Classes { labels, names } => {
+                let known = 0..i64::try_from(names.len()).unwrap_or(i64::MAX);
+                if let Some(row) = labels.iter().position(|label| !known.contains(label)) {
+                    let (label, count) = (labels[row], names.len());
+                    return Err(malformed(format!(
+                        "the label in row {} is {label}, but there are {count} classes",
+                        row + 1
+                    )));
+                }
+                if let [class] = names.as_slice() {
+                    return Err(DataError::OneClass { dataset: name, class: class.clone() });
+                }
+            }
+        }
+        let sha256 = content_hash(&feature_names, &features, &target);
+        let features =
+            Array2::from_shape_vec((rows, columns), features).expect("the length was checked above");
+        Ok(Self { name, features, feature_names, target, sha256, source_sha256 })
+    }
+}
+
+/// Checks that every value of a column is finite.
+pub(super) fn check_finite(dataset: &str, column: &str, values: &[f64]) -> Result<(), DataError> {
+    match values.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(place) => Err(DataError::NotFinite {
+            dataset: dataset.to_owned(),
+            column: column.to_owned(),
+            row: place + 1,
+            value: values[place],
+        }),
+    }
+}
+
+/// Hashes names and shape as JSON together with the hashes of the values' little-endian bytes.
+fn content_hash(feature_names: &[String], features: &[f64], target: &Target) -> String {
+    let target_hash = match target {
+        Target::Continuous(values) => sha256(&bytes(values, f64::to_le_bytes)),
+        Target::Classes { labels, .. } => sha256(&bytes(labels, i64::to_le_bytes)),
+    };
+    let content = serde_json::json!({
+        "rows": target.rows(),
+        "feature_names": feature_names,
+        "class_names": target.class_names(),
+        "target_kind": target.kind(),
+        "features": sha256(&bytes(features, f64::to_le_bytes)),
+        "target": target_hash,
+    });
+    sha256(content.to_string().as_bytes())
+}
+
+/// The bytes of some numbers, one after the other.
+pub(super) fn bytes<T: Copy, const N: usize>(values: &[T], to_bytes: impl Fn(T) -> [u8; N]) -> Vec<u8> {
+    let mut bytes = vec![0; values.len() * N];
+    for (chunk, value) in bytes.chunks_exact_mut(N).zip(values) {
+        chunk.copy_from_slice(&to_bytes(*value));
+    }
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dataset(features: &[f64], target: Target) -> Result<Dataset, DataError> {
+        Dataset::new("test", vec!["a".into(), "b".into()], features.to_vec(), target, BTreeMap::new())
+    }
+
+    fn classes(labels: &[i64], names: &[&str]) -> Target {
+        Target::Classes { labels: labels.to_vec(), names: names.iter().map(ToString::to_string).collect() }
+    }
+
+    #[test]
+    fn the_hash_covers_names_values_and_target() {
+        let base = dataset(&[1.0, 2.0, 3.0, 4.0], classes(&[0, 1], &["no", "yes"])).unwrap();
+        let hashes = [
+            dataset(&[1.0, 2.0, 3.0, 5.0], classes(&[0, 1], &["no", "yes"])).unwrap().sha256,
+            dataset(&[1.0, 2.0, 3.0, 4.0], classes(&[1, 0], &["no", "yes"])).unwrap().sha256,
+            dataset(&[1.0, 2.0, 3.0, 4.0], classes(&[0, 1], &["no", "ja"])).unwrap().sha256,
+            dataset(&[1.0, 2.0, 3.0, 4.0], Target::Continuous(vec![0.0, 1.0])).unwrap().sha256,
+        ];
+        assert!(!hashes.contains(&base.sha256));
+        assert_eq!(base, dataset(&[1.0, 2.0, 3.0, 4.0], classes(&[0, 1], &["no", "yes"])).unwrap());
+        assert_eq!(base.features[[1, 0]], 3.0);
+    }
+
+    #[test]
+    fn what_cannot_be_benchmarked_is_refused() {
+        let message = |features: &[f64], target| dataset(features, target).unwrap_err().to_string();
+        assert_eq!(message(&[], Target::Continuous(vec![])), "test has no rows");
+        assert_eq!(
+            message(&[1.0, 2.0, f64::NAN, 4.0], Target::Continuous(vec![0.0, 1.0])),
+            "column `a` of test is NaN in row 2, but must be finite"
+        );
+        assert_eq!(
+            message(&[1.0, 2.0], Target::Continuous(vec![f64::INFINITY])),
+            "column `target` of test is inf in row 1, but must be finite"
+        );
+        assert_eq!(
+            message(&[1.0, 2.0], classes(&[2], &["no", "yes"])),
+            "test is malformed: the label in row 1 is 2, but there are 2 classes"
+        );
+        assert_eq!(
+            message(&[1.0, 2.0], classes(&[0], &["no"])),
+            "the target of test has one class only, `no`"
+        );
+        assert_eq!(
+            message(&[1.0], Target::Continuous(vec![0.0])),
+            "test is malformed: it has 1 feature values, but 1 targets and 2 columns"
+        );
+    }
+}

@@ -1,0 +1,129 @@
+//! Decoders: bytes of a file in, a table or a dataset's parts out. One file a format.
+
+mod csv;
+mod numbers;
+mod parquet;
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::Path;
+
+use super::dataset::{Dataset, Target, TargetKind};
+use super::error::DataError;
+use super::table::Table;
+
+/// How the files of a catalogue's entry are laid out.
+#[derive(Debug, Clone, Copy)]
+pub enum Format {
+    /// scikit-learn's labelled CSV. The first line is `rows,columns,class names…`; each further line holds the
+    /// features and the class's place last.
+    LabelledCsv {
+        /// One name a feature column.
+        features: &'static [&'static str],
+    },
+    /// One image a line without a header: the pixels from left to right and from top to bottom, and the class last.
+    PixelCsv {
+        /// Rows of pixels.
+        height: usize,
+        /// Pixels of a row.
+        width: usize,
+        /// The number of classes, which are named by their places.
+        classes: usize,
+    },
+    /// Two files without a header: features separated by single blanks, then one target a line.
+    FeaturesAndTarget {
+        /// One name a feature column.
+        features: &'static [&'static str],
+    },
+    /// A CSV file with a header.
+    Csv {
+        /// The column that is to be predicted.
+        target: &'static str,
+    },
+    /// A Parquet file, with whatever compression.
+    Parquet {
+        /// The column that is to be predicted.
+        target: &'static str,
+    },
+}
+
+/// One file to decode.
+#[derive(Debug)]
+pub struct File {
+    /// Its name in messages.
+    pub name: String,
+    /// Its content; a name that ends in `.gz` is unpacked here.
+    pub bytes: Vec<u8>,
+    /// The SHA-256 of its bytes.
+    pub sha256: String,
+}
+
+impl File {
+    /// The content, unpacked where the name ends in `.gz`.
+    fn content(&self) -> Result<Cow<'_, [u8]>, DataError> {
+        if !self.name.ends_with(".gz") {
+            return Ok(Cow::Borrowed(&self.bytes));
+        }
+        let mut content = Vec::new();
+        flate2::read::MultiGzDecoder::new(self.bytes.as_slice())
+            .read_to_end(&mut content)
+            .map_err(DataError::io("unpack", Path::new(&self.name)))?;
+        Ok(Cow::Owned(content))
+    }
+}
+
+/// Decodes the files of a catalogue's entry into a dataset called `name`.
+///
+/// # Errors
+/// The files do not have that format.
+pub fn decode(name: &str, kind: TargetKind, format: Format, files: &[File]) -> Result<Dataset, DataError> {
+    let owned = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let hashes: BTreeMap<_, _> = files.iter().map(|f| (f.name.clone(), f.sha256.clone())).collect();
+    let (names, features, target) = match (format, files) {
+        (Format::Csv { target }, [file]) => {
+            let table = csv::decode(&file.name, &file.content()?)?;
+            return table.into_dataset(name, target, kind, hashes);
+        }
+        (Format::Parquet { target }, [file]) => {
+            let table = parquet::decode(&file.name, &file.bytes)?;
+            return table.into_dataset(name, target, kind, hashes);
+        }
+        (Format::LabelledCsv { features }, [file]) => {
+            let (values, target) = numbers::labelled(&file.name, &file.content()?, features.len())?;
+            (owned(features), values, target)
+        }
+        (Format::PixelCsv { height, width, classes }, [file]) => {
+            let names = (0..height * width).map(|i| format!("pixel_{}_{}", i / width, i % width)).collect();
+            let classes = (0..classes).map(|class| class.to_string()).collect();
+            let content = file.content()?;
+            let (values, target) = numbers::with_class_last(&file.name, &content, height * width, classes)?;
+            (names, values, target)
+        }
+        (Format::FeaturesAndTarget { features }, [data, target]) => (
+            owned(features),
+            numbers::matrix(&data.name, &data.content()?, b' ', features.len())?,
+            Target::Continuous(numbers::matrix(&target.name, &target.content()?, b' ', 1)?),
+        ),
+        (format, files) => {
+            let problem = format!("{} files do not make a dataset of the format {format:?}", files.len());
+            return Err(DataError::Malformed { file: name.to_owned(), problem });
+        }
+    };
+    Dataset::new(name, names, features, target, hashes)
+}
+
+/// Decodes a user's file by its ending: `.csv`, `.csv.gz` or `.parquet`.
+///
+/// # Errors
+/// The ending is another one, or the file is not what its ending says.
+pub fn decode_user_file(path: &Path, file: &File) -> Result<Table, DataError> {
+    let name = file.name.to_lowercase();
+    match () {
+        () if name.ends_with(".csv") || name.ends_with(".csv.gz") => {
+            csv::decode(&file.name, &file.content()?)
+        }
+        () if name.ends_with(".parquet") => parquet::decode(&file.name, &file.bytes),
+        () => Err(DataError::UnknownFormat { path: path.to_owned() }),
+    }
+}

