@@ -1,4 +1,5 @@
 pub mod data;
 pub mod files;
+pub mod stats;
 pub mod task;
 pub mod worker;
