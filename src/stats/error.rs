@@ -89,6 +89,24 @@ pub(super) fn check_positive(values: &[f64], needed: usize) -> Result<(), StatsE
     }
 }
 
+/// At least `needed` values, all finite, that are not all equal.
+pub(super) fn check_varies(statistic: &'static str, values: &[f64], needed: usize) -> Result<(), StatsError> {
+    check_sample(values, needed)?;
+    if values.iter().all(|v| *v == values[0]) { Err(StatsError::NoSpread { statistic }) } else { Ok(()) }
+}
+
+/// The differences `a − b` of two samples of one length, of at least `needed` pairs.
+pub(super) fn differences(a: &[f64], b: &[f64], needed: usize) -> Result<Vec<f64>, StatsError> {
+    if a.len() != b.len() {
+        return Err(StatsError::UnequalLengths { first: a.len(), second: b.len() });
+    }
+    check_sample(a, needed)?;
+    check_sample(b, needed)?;
+    let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| a - b).collect();
+    check_sample(&differences, needed).map_err(|_| StatsError::Overflow { statistic: "the difference" })?;
+    Ok(differences)
+}
+
 /// A probability strictly between 0 and 1.
 pub(super) fn check_open_unit(name: &'static str, value: f64) -> Result<(), StatsError> {
     if value > 0.0 && value < 1.0 {

@@ -9,6 +9,8 @@
 pub mod describe;
 pub mod distribution;
 pub mod noncentral_t;
+pub mod normality;
+pub mod outlier;
 pub mod paired_ratio;
 pub mod power;
 
@@ -26,6 +28,15 @@ pub struct Interval {
     pub low: f64,
     /// The upper end.
     pub high: f64,
+}
+
+/// What a test of a hypothesis found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TestResult {
+    /// The test's statistic.
+    pub statistic: f64,
+    /// The probability, if the hypothesis holds, of a statistic at least as extreme.
+    pub p_value: f64,
 }
 
 impl Interval {

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use super::StatsError;
+
 /// One case of a file in `tests/reference`: inputs and the reference library's values.
 pub(super) struct Case {
     pub name: String,
@@ -38,6 +40,19 @@ impl Case {
     pub fn optional_sample(&self, key: &str) -> Option<Vec<f64>> {
         (!self.value(key).is_null()).then(|| self.sample(key))
     }
+
+    pub fn samples(&self, key: &str) -> Vec<Vec<f64>> {
+        self.value(key).as_array().expect(key).iter().map(numbers).collect()
+    }
+
+    pub fn counts(&self, key: &str) -> Vec<usize> {
+        self.sample(key).iter().map(|x| *x as usize).collect()
+    }
+
+    /// Whether the reference leaves this value undefined (written as null).
+    pub fn is_undefined(&self, key: &str) -> bool {
+        self.value(key).is_null()
+    }
 }
 
 fn numbers(list: &Value) -> Vec<f64> {
@@ -58,4 +73,13 @@ pub(super) fn agrees(case: &Case, key: &str, got: f64, tolerance: f64) {
         );
     }
     assert!(deviation <= tolerance, "{key} of {}: {got}, but the reference is {want}", case.name);
+}
+
+/// The result equals the case's value; where the reference is undefined, it is an error.
+pub(super) fn agrees_or_fails(case: &Case, key: &str, got: Result<f64, StatsError>, tolerance: f64) {
+    match got {
+        Ok(value) if !case.is_undefined(key) => agrees(case, key, value, tolerance),
+        Err(_) if case.is_undefined(key) => {}
+        other => panic!("{key} of {}: {other:?}, but the reference is {}", case.name, case.value(key)),
+    }
 }
