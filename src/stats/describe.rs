@@ -1,4 +1,4 @@
-//! Descriptive statistics of one sample, as NumPy and SciPy define them. All are in the sample's own unit.
+//! Descriptive statistics of one sample, as `NumPy` and `SciPy` define them. All are in the sample's own unit.
 
 use super::error::{StatsError, check_positive, check_sample, finite};
 
@@ -86,9 +86,11 @@ pub fn median_absolute_deviation(values: &[f64]) -> Result<f64, StatsError> {
     median(&deviations).map_err(|_| StatsError::Overflow { statistic: "the deviation from the median" })
 }
 
-/// `Σ x / n`; the sample is not empty.
+/// `Σ x / n`; the sample is not empty. A second pass over the deviations takes the first one's rounding back.
 pub(super) fn mean_of(values: &[f64]) -> f64 {
-    values.iter().sum::<f64>() / values.len() as f64
+    let n = values.len() as f64;
+    let first = values.iter().sum::<f64>() / n;
+    first + values.iter().map(|x| x - first).sum::<f64>() / n
 }
 
 /// `√(Σ (x − x̄)² / (n − 1))`; the sample has two values or more. The deviations are scaled before they are squared,

@@ -6,15 +6,23 @@
 #![expect(clippy::cast_precision_loss, reason = "no sample in memory has 2⁵³ values")]
 #![expect(clippy::float_cmp, reason = "ties and zeros are meant exactly")]
 
+pub mod bootstrap;
+pub mod correction;
 pub mod describe;
 pub mod distribution;
 pub mod noncentral_t;
 pub mod normality;
 pub mod outlier;
 pub mod paired_ratio;
+pub mod permutation;
 pub mod power;
+pub mod rank_test;
+pub mod several;
+pub mod t_test;
+pub mod variance;
 
 mod error;
+mod ranks;
 #[cfg(test)]
 mod reference;
 mod solve;

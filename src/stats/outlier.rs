@@ -62,7 +62,7 @@ mod tests {
                     }
                 }
                 Err(StatsError::NoSpread { .. }) => {
-                    assert!(case.is_undefined("modified_z_scores"), "{}", case.name)
+                    assert!(case.is_undefined("modified_z_scores"), "{}", case.name);
                 }
                 Err(other) => panic!("{}: {other}", case.name),
             }

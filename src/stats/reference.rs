@@ -46,7 +46,8 @@ impl Case {
     }
 
     pub fn counts(&self, key: &str) -> Vec<usize> {
-        self.sample(key).iter().map(|x| *x as usize).collect()
+        let count = |x: &Value| usize::try_from(x.as_u64().expect(key)).expect(key);
+        self.value(key).as_array().expect(key).iter().map(count).collect()
     }
 
     /// Whether the reference leaves this value undefined (written as null).
@@ -63,7 +64,10 @@ fn numbers(list: &Value) -> Vec<f64> {
 ///
 /// With `STATS_DEVIATIONS=1` it prints the deviation, from which the table of largest deviations is made.
 pub(super) fn agrees(case: &Case, key: &str, got: f64, tolerance: f64) {
-    let want = case.number(key);
+    agrees_number(case, key, got, case.number(key), tolerance);
+}
+
+fn agrees_number(case: &Case, key: &str, got: f64, want: f64, tolerance: f64) {
     let deviation = (got - want).abs() / want.abs().max(1.0);
     if std::env::var_os("STATS_DEVIATIONS").is_some() {
         println!(
@@ -81,5 +85,14 @@ pub(super) fn agrees_or_fails(case: &Case, key: &str, got: Result<f64, StatsErro
         Ok(value) if !case.is_undefined(key) => agrees(case, key, value, tolerance),
         Err(_) if case.is_undefined(key) => {}
         other => panic!("{key} of {}: {other:?}, but the reference is {}", case.name, case.value(key)),
+    }
+}
+
+/// [`agrees`], value by value.
+pub(super) fn agrees_all(case: &Case, key: &str, got: &[f64], tolerance: f64) {
+    let want = case.sample(key);
+    assert_eq!(got.len(), want.len(), "{key} of {}", case.name);
+    for (i, (got, want)) in got.iter().zip(want).enumerate() {
+        agrees_number(case, &format!("{key}[{i}]"), *got, want, tolerance);
     }
 }

@@ -53,4 +53,7 @@ for n in (2, 3, 10, 100):
             case = {"name": "two-sample power", "n": n, "n2": int(1.5 * n), "alpha": alpha, "effect": effect}
             if n % 2 == 0:
                 cases.append(case | {"value": pooled})
+for k in (2, 3, 5, 20, 100):
+    for q in (0, 0.2, 1.5, 3.3, 4.7, 9):
+        cases.append({"name": "studentized range", "k": k, "x": q, "value": stats.studentized_range.sf(q, k, np.inf)})
 write(__file__, cases)

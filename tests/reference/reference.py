@@ -54,3 +54,30 @@ def rounded(x):
 
 def is_constant(x):
     return bool(np.all(x == x[0]))
+
+
+def two_sample_cases():
+    """Samples that every two-sample statistic is checked on: (name, a, b); paired where they are of one length."""
+    rng = np.random.default_rng(21)
+    cases = [
+        ("normal, paired 10", x := rng.normal(5.0, 1.0, 10), x + rng.normal(0.4, 0.5, 10)),
+        ("normal, 12 and 18", rng.normal(0.0, 1.0, 12), rng.normal(0.7, 3.0, 18)),
+        ("equal, paired 15", rng.normal(0.0, 1.0, 15), rng.normal(0.0, 1.0, 15)),
+        ("skewed, 7 and 30", rng.lognormal(0.0, 1.0, 7), rng.lognormal(0.8, 1.0, 30)),
+        ("skewed, paired 25", rng.lognormal(0.0, 1.0, 25), rng.lognormal(0.3, 1.0, 25)),
+        ("tied, paired 12", rng.integers(0, 4, 12).astype(float), rng.integers(1, 5, 12).astype(float)),
+        ("tied, paired 16", rng.integers(0, 6, 16).astype(float), rng.integers(1, 5, 16).astype(float)),
+        ("tied, paired 70", rng.integers(0, 9, 70).astype(float), rng.integers(0, 12, 70).astype(float)),
+        ("normal, paired 60", rng.normal(0.0, 1.0, 60), rng.normal(0.2, 1.0, 60)),
+        ("apart, 5 and 6", rng.normal(0.0, 1.0, 5), rng.normal(50.0, 1.0, 6)),
+        ("offset, paired 9", 1e6 + rng.normal(0.0, 1.0, 9), 1e6 + rng.normal(0.5, 1.0, 9)),
+        ("n=3", np.array([1.0, 2.0, 4.0]), np.array([1.5, 1.75, 7.0])),
+        ("n=2", np.array([1.0, 2.0]), np.array([4.0, 4.5])),
+        ("n=2 and 3", np.array([1.0, 2.0]), np.array([0.5, 2.5, 3.0])),
+        ("one constant", np.full(5, 2.0), np.array([1.0, 2.0, 3.0, 2.5, 1.25])),
+        ("one constant, n=2", np.full(2, 0.1), np.array([1.0, 2.0])),
+        ("constant difference", np.array([1.0, 2.0, 3.0, 4.0]), np.array([2.0, 3.0, 4.0, 5.0])),
+        ("both constant", np.full(4, 0.1), np.full(4, 0.2)),
+        ("both the same constant", np.full(4, 0.1), np.full(4, 0.1)),
+    ]
+    return [(name, rounded(a), rounded(b)) for name, a, b in cases]
