@@ -1,1 +1,5 @@
-fn main(){}
+//! The one binary that users call.
+
+fn main() -> std::process::ExitCode {
+    benchrun::cli::main()
+}

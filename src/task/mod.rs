@@ -12,7 +12,8 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::data::{Bundle, TargetKind};
+use crate::data::TargetKind;
+use crate::data::bundle::Bundle;
 use parameter::{ParameterDef, Parameters};
 
 /// The definition of a task, as specs are checked against it and `benchrun list` prints it.

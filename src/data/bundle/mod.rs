@@ -150,6 +150,22 @@ impl Bundle {
         })
     }
 
+    /// The number of rows of a matrix or values of a vector.
+    ///
+    /// # Errors
+    /// There is no such role.
+    pub fn rows(&self, role: &str) -> Result<usize, DataError> {
+        Ok(self.role(role)?.shape.first().copied().unwrap_or(0))
+    }
+
+    /// The number of columns of a matrix.
+    ///
+    /// # Errors
+    /// There is no such role.
+    pub fn columns(&self, role: &str) -> Result<usize, DataError> {
+        Ok(self.role(role)?.shape.get(1).copied().unwrap_or(0))
+    }
+
     fn matrix<T: Element>(&self, name: &str) -> Result<Array2<T>, DataError> {
         let values = self.read(name, 2)?;
         let shape = &self.role(name)?.shape;

@@ -6,6 +6,7 @@ use ndarray::Array1;
 use safetensors::{Dtype, SafeTensors};
 
 use super::linear::Penalty;
+use crate::data::bundle::{TEST_FEATURES, TRAIN_FEATURES};
 use crate::task::{Problem, TaskError};
 
 /// Checked raw outputs: shapes fit the problem, every value is finite.
@@ -36,12 +37,12 @@ impl Outputs {
         let bytes = std::fs::read(path).map_err(|e| unreadable(e.to_string()))?;
         let tensors = SafeTensors::deserialize(&bytes).map_err(|e| unreadable(e.to_string()))?;
         let bundle = problem.bundle;
-        let predictions = vector(&tensors, "predictions", bundle.rows("test_features"))?;
+        let predictions = vector(&tensors, "predictions", bundle.rows(TEST_FEATURES)?)?;
         let is_linear = Penalty::of(problem.algorithm, problem.hyperparameters, 1).is_some();
         let linear = is_linear
             .then(|| -> Result<_, TaskError> {
                 Ok(Linear {
-                    coefficients: vector(&tensors, "coefficients", bundle.columns("train_features"))?,
+                    coefficients: vector(&tensors, "coefficients", bundle.columns(TRAIN_FEATURES)?)?,
                     intercept: vector(&tensors, "intercept", 1)?[0],
                 })
             })
