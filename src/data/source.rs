@@ -92,7 +92,7 @@ impl Source {
                     .map_or_else(|| stem.to_owned(), |stem| stem.to_string_lossy().into())
             }
             Self::Generator { name, parameters } => {
-                let defs = generator::find(name).map(|generator| generator.parameters()).unwrap_or_default();
+                let defs = generator::find(name).map(generator::Generator::parameters).unwrap_or_default();
                 let stated: Vec<_> = defs
                     .iter()
                     .filter_map(|def| parameters.get(&def.name).map(|value| (def, value)))

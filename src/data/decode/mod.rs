@@ -62,7 +62,7 @@ pub struct File {
 impl File {
     /// The content, unpacked where the name ends in `.gz`.
     fn content(&self) -> Result<Cow<'_, [u8]>, DataError> {
-        if !self.name.ends_with(".gz") {
+        if !self.name.to_lowercase().ends_with(".gz") {
             return Ok(Cow::Borrowed(&self.bytes));
         }
         let mut content = Vec::new();
@@ -125,5 +125,60 @@ pub fn decode_user_file(path: &Path, file: &File) -> Result<Table, DataError> {
         }
         () if name.ends_with(".parquet") => parquet::decode(&file.name, &file.bytes),
         () => Err(DataError::UnknownFormat { path: path.to_owned() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn gzip(text: &str) -> Vec<u8> {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text.as_bytes()).unwrap();
+        encoder.finish().unwrap()
+    }
+
+    fn file(name: &str, bytes: &[u8]) -> File {
+        File { name: name.to_owned(), bytes: bytes.to_vec(), sha256: name.to_uppercase() }
+    }
+
+    #[test]
+    fn the_formats_of_the_catalogue() {
+        let classes = TargetKind::Classes;
+        let pixels = Format::PixelCsv { height: 1, width: 2, classes: 3 };
+        let data = decode("d", classes, pixels, &[file("d.csv.gz", &gzip("0,5,2\n7,16,0\n"))]).unwrap();
+        assert_eq!(data.feature_names, ["pixel_0_0", "pixel_0_1"]);
+        assert_eq!(data.features, ndarray::array![[0.0, 5.0], [7.0, 16.0]]);
+        let names = ["0", "1", "2"].map(str::to_owned).to_vec();
+        assert_eq!(data.target, Target::Classes { labels: vec![2, 0], names });
+        assert_eq!(data.source_sha256["d.csv.gz"], "D.CSV.GZ");
+
+        let pair = Format::FeaturesAndTarget { features: &["a", "b"] };
+        let files = [file("x.csv", b"1 2\n3 4\n"), file("y.csv", b"5\n6\n")];
+        let data = decode("d", TargetKind::Continuous, pair, &files).unwrap();
+        assert_eq!(data.target, Target::Continuous(vec![5.0, 6.0]));
+        let error = decode("d", TargetKind::Continuous, pair, &files[..1]).unwrap_err().to_string();
+        assert!(error.starts_with("d is malformed: 1 files do not make a dataset"), "{error}");
+        let short = [file("x.csv", b"1 2\n3 4\n"), file("y.csv", b"5\n")];
+        let error = decode("d", TargetKind::Continuous, pair, &short).unwrap_err().to_string();
+        assert_eq!(error, "d is malformed: it has 4 feature values, but 1 targets and 2 columns");
+    }
+
+    #[test]
+    fn a_users_file_is_read_by_its_ending() {
+        let text = "a,b\n1,x\n";
+        let read = |name: &str, bytes: &[u8]| decode_user_file(Path::new(name), &file(name, bytes));
+        let plain = read("f.csv", text.as_bytes()).unwrap();
+        assert_eq!(read("F.CSV.GZ", &gzip(text)).unwrap(), plain);
+        assert!(matches!(
+            read("f.csv.gz", text.as_bytes()).unwrap_err(),
+            DataError::Io { action: "unpack", .. }
+        ));
+        assert_eq!(
+            read("f.xlsx", b"").unwrap_err().to_string(),
+            "f.xlsx is neither CSV nor Parquet: its name must end in .csv, .csv.gz or .parquet"
+        );
     }
 }

@@ -60,7 +60,10 @@ mod tests {
         let rows = columns[0].len();
         let mut frame = DataFrame::new(rows, columns).unwrap();
         let mut bytes = Vec::new();
-        ParquetWriter::new(&mut bytes).with_compression(ParquetCompression::Brotli(None)).finish(&mut frame).unwrap();
+        ParquetWriter::new(&mut bytes)
+            .with_compression(ParquetCompression::Brotli(None))
+            .finish(&mut frame)
+            .unwrap();
         bytes
     }
 
