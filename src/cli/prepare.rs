@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::workspace::Workspace;
 use super::{Failure, say};
-use crate::data::bundle::{self, Bundle, Dtype, Preparation};
+use crate::data::DataError;
+use crate::data::bundle::{self, Bundle, Dtype, Preparation, TEST_FEATURES, TRAIN_FEATURES};
 use crate::executor::launch::Launcher;
 use crate::files::sha256;
 use crate::monitor::machine::{Machine, git_state};
@@ -70,7 +71,7 @@ pub fn prepare(plan: &Plan, workspace: &Workspace, spec_folder: &Path, quiet: bo
         cases.push(case_record(plan, case, workspace, hash));
     }
     label_cases(&mut cases);
-    let manifest = manifest(plan, &launchers, &bundles, cases, &cpus, spec_folder);
+    let manifest = manifest(plan, &launchers, &bundles, cases, &cpus, spec_folder)?;
     Ok(Prepared { launchers, manifest, cpus, bundles })
 }
 
@@ -163,14 +164,14 @@ fn manifest(
     cases: Vec<CaseRecord>,
     cpus: &[usize],
     spec_folder: &Path,
-) -> Manifest {
+) -> Result<Manifest, DataError> {
     let machine = Machine::read();
     let implementations: BTreeMap<String, ImplementationRecord> =
         launchers.iter().map(|(id, launcher)| (id.clone(), launcher.record().clone())).collect();
     let fingerprint = fingerprint(plan, &implementations, bundles, &machine);
     let created_unix_ms = unix_ms();
     let protocol = &plan.spec.protocol;
-    Manifest {
+    Ok(Manifest {
         schema_version: SCHEMA_VERSION,
         benchrun: env!("CARGO_PKG_VERSION").to_owned(),
         spec: plan.spec.name.clone(),
@@ -189,9 +190,12 @@ fn manifest(
         },
         git: git_state(spec_folder),
         implementations,
-        bundles: bundles.iter().map(|(hash, bundle)| (hash.clone(), bundle_record(bundle))).collect(),
+        bundles: bundles
+            .iter()
+            .map(|(hash, bundle)| Ok((hash.clone(), bundle_record(bundle)?)))
+            .collect::<Result<_, DataError>>()?,
         cases,
-    }
+    })
 }
 
 fn fingerprint(
@@ -218,16 +222,16 @@ fn fingerprint(
     Fingerprint(parts)
 }
 
-fn bundle_record(bundle: &Bundle) -> BundleRecord {
-    let manifest = bundle.manifest();
-    BundleRecord {
-        dataset: manifest.dataset.clone(),
-        dataset_sha256: manifest.dataset_sha256.clone(),
-        source_sha256: manifest.source_sha256.clone(),
-        train_rows: bundle.rows("train_features") as u64,
-        test_rows: bundle.rows("test_features") as u64,
-        features: bundle.columns("train_features") as u64,
-    }
+fn bundle_record(bundle: &Bundle) -> Result<BundleRecord, DataError> {
+    let dataset = &bundle.manifest().dataset;
+    Ok(BundleRecord {
+        dataset: dataset.label.clone(),
+        dataset_sha256: dataset.sha256.clone(),
+        source_sha256: dataset.source_sha256.clone(),
+        train_rows: bundle.rows(TRAIN_FEATURES)? as u64,
+        test_rows: bundle.rows(TEST_FEATURES)? as u64,
+        features: bundle.columns(TRAIN_FEATURES)? as u64,
+    })
 }
 
 /// The time, sortable as text: `20261121T064023Z`.

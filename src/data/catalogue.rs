@@ -256,6 +256,16 @@ pub fn find(name: &str) -> Result<&'static Entry, DataError> {
         .ok_or_else(|| DataError::unknown("dataset", name, ENTRIES.iter().map(|entry| entry.name)))
 }
 
+/// The names of all entries.
+pub fn names() -> Vec<&'static str> {
+    ENTRIES.iter().map(|entry| entry.name).collect()
+}
+
+/// The names of the entries with this kind of target.
+pub fn names_of(kind: TargetKind) -> Vec<&'static str> {
+    ENTRIES.iter().filter(|entry| entry.target == kind).map(|entry| entry.name).collect()
+}
+
 impl Entry {
     /// The packages that its files are in.
     fn packages(&self) -> Vec<&'static Package> {

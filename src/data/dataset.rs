@@ -19,6 +19,16 @@ pub enum TargetKind {
     Classes,
 }
 
+impl TargetKind {
+    /// Its word for people.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Continuous => "continuous",
+            Self::Classes => "classes",
+        }
+    }
+}
+
 /// What is to be predicted, one value a row.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Target {

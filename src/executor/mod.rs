@@ -12,7 +12,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 
-use crate::data::bundle::Bundle;
+use crate::data::bundle::{Bundle, TEST_FEATURES};
 use crate::plan::{Arm, Case, Plan, order, seed, trial_id};
 use crate::store::StoreError;
 use crate::store::journal::unix_ms;
@@ -53,7 +53,7 @@ pub struct Execution<'e> {
     /// The bundles, by case.
     pub bundles: HashMap<&'e str, &'e Bundle>,
     /// How each implementation's workers are started.
-    pub launchers: BTreeMap<String, Launcher>,
+    pub launchers: &'e BTreeMap<String, Launcher>,
     /// The CPUs of a trial.
     pub cpus: Vec<usize>,
     /// A request to stop.
@@ -221,13 +221,13 @@ impl Execution<'_> {
             algorithm: def.algorithm.clone(),
             hyperparameters: def.hyperparameters.clone(),
             settings: launcher.settings(experiment, &def.algorithm),
-            bundle: bundle.manifest_path().to_owned(),
+            bundle: bundle.path().to_owned(),
             output_dir: output_dir.clone(),
             seed: trial_seed,
             threads: protocol.threads,
             device: "cpu".to_owned(),
             dtype: experiment.dtype.clone(),
-            phases: plan.phases(bundle.rows("test_features")),
+            phases: plan.phases(bundle.rows(TEST_FEATURES).unwrap_or(0)),
         };
         let log = self.folder.path.join("logs").join(format!("{id}.log"));
         let start = launcher.start(folder, log, protocol, &self.cpus);

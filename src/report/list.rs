@@ -65,12 +65,12 @@ pub fn datasets_text() -> String {
     let all = datasets();
     for dataset in all.iter().filter(|d| d.from == "catalogue") {
         let size = format!("{} × {}", dataset.rows.unwrap_or(0), dataset.columns.unwrap_or(0));
-        let _ = writeln!(text, "  {:<20} {size:>12}  {}", dataset.name, target(dataset.target));
+        let _ = writeln!(text, "  {:<20} {size:>12}  {}", dataset.name, dataset.target.word());
         let _ = writeln!(text, "      {}", dataset.doc);
     }
     text += "\nGenerators (datasets = [{ generator = \"name\", rows = 1000 }]):\n";
     for dataset in all.iter().filter(|d| d.from == "generator") {
-        let _ = writeln!(text, "  {:<20} {:>12}  {}", dataset.name, "", target(dataset.target));
+        let _ = writeln!(text, "  {:<20} {:>12}  {}", dataset.name, "", dataset.target.word());
         let _ = writeln!(text, "      {}", dataset.doc);
         parameters(&mut text, "      ", &dataset.parameters);
     }
@@ -82,7 +82,7 @@ pub fn datasets_text() -> String {
 pub fn algorithms_text(registry: &Registry) -> String {
     let mut text = String::new();
     for task in &registry.tasks {
-        let _ = writeln!(text, "{} ({} target): {}", task.name, target(task.target), task.doc);
+        let _ = writeln!(text, "{} ({} target): {}", task.name, task.target.word(), task.doc);
         for algorithm in &task.algorithms {
             let _ = writeln!(text, "\n  {}: {}", algorithm.name, algorithm.doc);
             if let Some(objective) = &algorithm.objective {
@@ -118,12 +118,5 @@ pub fn implementations_text(registry: &Registry) -> String {
 fn parameters(text: &mut String, indent: &str, parameters: &[ParameterDef]) {
     for p in parameters {
         let _ = writeln!(text, "{indent}{} = {}: {} ({})", p.name, p.default, p.doc, p.allowed());
-    }
-}
-
-fn target(kind: TargetKind) -> &'static str {
-    match kind {
-        TargetKind::Continuous => "continuous",
-        TargetKind::Classes => "classes",
     }
 }

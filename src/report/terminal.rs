@@ -67,7 +67,7 @@ fn parity(pair: &PairComparison) -> String {
 
 fn table(comparison: &CaseComparison, arms: &[&ArmSummary]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
+    table.load_style(presets::NOTHING);
     let pair = |arm: &ArmSummary| comparison.pairs.iter().find(|p| p.contender == arm.implementation);
     let mut header = vec![String::new()];
     for arm in arms {

@@ -240,11 +240,18 @@ impl ExperimentCheck<'_> {
                 return None;
             }
         };
-        if source.target_kind() != task.target {
+        let kind = match source.target_kind() {
+            Ok(kind) => kind,
+            Err(error) => {
+                problems.push(Problem::value(place, error.to_string()));
+                return None;
+            }
+        };
+        if kind != task.target {
             let message = format!(
-                "`{}` has a {} target, but {} needs a {} one",
+                "`{}` has a target of kind {}, but {} needs {}",
                 source.label(),
-                source.target_kind().word(),
+                kind.word(),
                 task.name,
                 task.target.word()
             );
@@ -602,8 +609,8 @@ impl ExperimentCheck<'_> {
 
 fn generated(table: &toml::Table, place: &Place, problems: &mut Vec<Problem>) -> Option<Source> {
     let name = table.get("generator").and_then(toml::Value::as_str).unwrap_or_default();
-    let Some(definition) = generator::find(name) else {
-        let (message, hint) = unknown("generator", name, generator::names());
+    let Ok(definition) = generator::find(name) else {
+        let (message, hint) = unknown("generator", name, generator::GENERATORS.iter().map(|g| g.name()));
         problems.push(Problem::value(&place.at("generator"), message).hint(hint));
         return None;
     };
@@ -611,7 +618,9 @@ fn generated(table: &toml::Table, place: &Place, problems: &mut Vec<Problem>) ->
     let others = table.iter().filter(|(k, _)| *k != "generator");
     let before = problems.len();
     let given = grid::plain(&format!("parameter of the generator {name}"), &definitions, others, place, problems);
-    let parameters =
-        definitions.iter().map(|d| (d.name.clone(), given.get(&d.name).unwrap_or(&d.default).clone())).collect();
-    (problems.len() == before).then(|| Source::Generator { name: name.to_owned(), parameters })
+    if problems.len() > before {
+        return None;
+    }
+    // What concerns several parameters together is checked by the generator itself.
+    Source::generator(name, &given).map_err(|e| problems.push(Problem::value(place, e.to_string()))).ok()
 }

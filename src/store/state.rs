@@ -223,6 +223,12 @@ impl RunState {
         self.by_id.get(id).map(|i| &self.trials[*i])
     }
 
+    /// Trials of complete blocks.
+    pub fn counted_trials(&self) -> u64 {
+        let complete = self.complete();
+        self.trials.iter().filter(|t| super::rows::counts(t, &complete)).count() as u64
+    }
+
     /// How often a block was begun: the number of its next attempt.
     pub fn attempts(&self, case: &str, block: u32) -> u32 {
         self.attempts.get(&(case.to_owned(), block)).copied().unwrap_or(0)

@@ -14,7 +14,7 @@ use super::measure::measure;
 use super::process;
 use super::protocol::{Event, PROTOCOL_VERSION, PhaseKind, PhaseRequest, Ready, Receipt, Request, Threads};
 use crate::backend::{self, FittedRegressor, Framework, ReadBack, Regressor};
-use crate::data::bundle::Bundle;
+use crate::data::bundle::{Bundle, TEST_FEATURES, TRAIN_FEATURES, TRAIN_TARGET};
 
 /// The identity of this build. The runner refuses a worker with another one.
 pub const BUILD: &str = env!("BENCHRUN_BUILD");
@@ -140,9 +140,9 @@ fn regression(
 fn load(manifest: &Path) -> Result<Arrays, Ended> {
     let bundle = Bundle::open(manifest).map_err(failed("BundleError"))?;
     Ok(Arrays {
-        train_x: bundle.f64_matrix("train_features").map_err(failed("BundleError"))?,
-        train_y: bundle.f64_vector("train_target").map_err(failed("BundleError"))?,
-        test_x: bundle.f64_matrix("test_features").map_err(failed("BundleError"))?,
+        train_x: bundle.f64_matrix(TRAIN_FEATURES).map_err(failed("BundleError"))?,
+        train_y: Array1::from(bundle.f64_vector(TRAIN_TARGET).map_err(failed("BundleError"))?),
+        test_x: bundle.f64_matrix(TEST_FEATURES).map_err(failed("BundleError"))?,
     })
 }
 

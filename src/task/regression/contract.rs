@@ -6,11 +6,12 @@
 //! * **Predictions**: the two sides' predictions differ by no more than two answers of that accuracy can (see
 //!   [`super::linear`] for the bound), row by row.
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array1, Array2, Axis};
 
 use super::linear::{Penalty, Reference};
 use super::metrics;
 use super::outputs::{Linear, Outputs};
+use crate::data::bundle::{TEST_FEATURES, TEST_TARGET, TRAIN_FEATURES, TRAIN_TARGET};
 use crate::task::{Check, Problem, Scores, TaskError};
 
 /// The default tolerance on the objective, over the objective of the best constant prediction. Its root, 1e-6 of the target's
@@ -28,8 +29,8 @@ const OWN_PREDICTIONS: f64 = 1e-9;
 
 /// Metrics of one trial, and its distance from the optimum where the algorithm states an objective.
 pub fn score(problem: &Problem<'_>, outputs: &Outputs, scores: &mut Scores) -> Result<(), TaskError> {
-    let truth = problem.bundle.f64_vector("test_target")?;
-    let (truth, predictions) = (truth.to_vec(), outputs.predictions.to_vec());
+    let truth = problem.bundle.f64_vector(TEST_TARGET)?;
+    let predictions = outputs.predictions.to_vec();
     for (name, value) in metrics::score(&truth, &predictions)? {
         match value {
             Ok(value) => scores.metrics.insert(name.to_owned(), value).map(drop),
@@ -64,10 +65,10 @@ pub fn compare(
     contender: (&str, &Outputs),
     baseline: (&str, &Outputs),
 ) -> Result<Vec<Check>, TaskError> {
-    let test = problem.bundle.f64_matrix("test_features")?;
+    let test = problem.bundle.f64_matrix(TEST_FEATURES)?;
     let (Some(a), Some(b)) = (&contender.1.linear, &baseline.1.linear) else {
-        let train_target = problem.bundle.f64_vector("train_target")?;
-        return Ok(vec![plain_predictions(problem, contender.1, baseline.1, train_target.std(0.0))]);
+        let target = Array1::from(problem.bundle.f64_vector(TRAIN_TARGET)?);
+        return Ok(vec![plain_predictions(problem, contender.1, baseline.1, target.std(0.0))]);
     };
     let convex = Convex::of(problem)?;
     Ok(vec![
@@ -81,14 +82,14 @@ pub fn compare(
 struct Convex {
     penalty: Penalty,
     features: Array2<f64>,
-    target: ndarray::Array1<f64>,
+    target: Array1<f64>,
     reference: Reference,
 }
 
 impl Convex {
     fn of(problem: &Problem<'_>) -> Result<Self, TaskError> {
-        let features = problem.bundle.f64_matrix("train_features")?;
-        let target = problem.bundle.f64_vector("train_target")?;
+        let features = problem.bundle.f64_matrix(TRAIN_FEATURES)?;
+        let target = Array1::from(problem.bundle.f64_vector(TRAIN_TARGET)?);
         let penalty = Penalty::of(problem.algorithm, problem.hyperparameters, target.len())
             .ok_or_else(|| TaskError::Reference(format!("`{}` states no objective", problem.algorithm)))?;
         let reference =
@@ -243,6 +244,6 @@ fn predictions_check(figure: f64, allowed: f64, largest: f64, note: &str) -> Che
     }
 }
 
-fn largest(a: &ndarray::Array1<f64>, b: &ndarray::Array1<f64>) -> f64 {
+fn largest(a: &Array1<f64>, b: &Array1<f64>) -> f64 {
     a.iter().zip(b).fold(0.0, |m: f64, (x, y)| m.max((x - y).abs()))
 }
