@@ -153,6 +153,23 @@ mod tests {
     }
 
     #[test]
+    fn cliffs_delta_equals_effsize() {
+        // R's effsize 0.8 prints these, and computes delta and interval independently of the reference script.
+        let control = [10.0, 20.0, 30.0, 40.0, 40.0, 50.0];
+        let treatment = [10.0, 10.0, 20.0, 20.0, 20.0, 30.0, 30.0, 30.0, 40.0, 50.0];
+        let got = cliffs_delta(&treatment, &control, 0.05).unwrap();
+        let near = |got: f64, want: f64| assert!((got - want).abs() < 5e-8, "{got}, not {want}");
+        near(got.estimate, -0.25);
+        near(got.interval.low, -0.726_584_6);
+        near(got.interval.high, 0.389_006_2);
+        let treatment = [10.0, 20.0, 20.0, 20.0, 30.0, 30.0, 30.0, 40.0, 50.0, 100.0];
+        let got = cliffs_delta(&treatment, &control, 0.05).unwrap();
+        near(got.estimate, -0.066_666_67);
+        near(got.interval.low, -0.608_225_4);
+        near(got.interval.high, 0.517_243_1);
+    }
+
+    #[test]
     fn refuses_what_it_cannot_measure() {
         assert!(matches!(cohens_d(&[1.0, 1.0], &[2.0, 2.0], 0.05), Err(StatsError::NoSpread { .. })));
         assert_eq!(cliffs_delta(&[1.0], &[1.0, 2.0], 0.05), Err(StatsError::TooFew { needed: 2, got: 1 }));
