@@ -86,11 +86,25 @@ pub fn median_absolute_deviation(values: &[f64]) -> Result<f64, StatsError> {
     median(&deviations).map_err(|_| StatsError::Overflow { statistic: "the deviation from the median" })
 }
 
-/// `Σ x / n`; the sample is not empty. A second pass over the deviations takes the first one's rounding back.
+/// `mean(a) / mean(b)`.
+///
+/// # Errors
+/// As [`mean`] of each, and if the mean of `b` is 0.
+pub fn ratio_of_means(a: &[f64], b: &[f64]) -> Result<f64, StatsError> {
+    finite("the ratio of means", mean(a)? / mean(b)?)
+}
+
+/// `median(a) / median(b)`.
+///
+/// # Errors
+/// As [`median`] of each, and if the median of `b` is 0.
+pub fn ratio_of_medians(a: &[f64], b: &[f64]) -> Result<f64, StatsError> {
+    finite("the ratio of medians", median(a)? / median(b)?)
+}
+
+/// `Σ x / n`; the sample is not empty.
 pub(super) fn mean_of(values: &[f64]) -> f64 {
-    let n = values.len() as f64;
-    let first = values.iter().sum::<f64>() / n;
-    first + values.iter().map(|x| x - first).sum::<f64>() / n
+    values.iter().sum::<f64>() / values.len() as f64
 }
 
 /// `√(Σ (x − x̄)² / (n − 1))`; the sample has two values or more. The deviations are scaled before they are squared,
@@ -173,15 +187,20 @@ mod tests {
         }
         assert!(quantile(&[1.0], 1.1).is_err() && quantile(&[1.0], f64::NAN).is_err());
         assert!(trimmed_mean(&[1.0], 0.5).is_err());
+        assert_eq!(ratio_of_means(&[1.0, 5.0], &[2.0]), Ok(1.5));
+        assert_eq!(ratio_of_medians(&[1.0, 5.0, 6.0], &[2.0]), Ok(2.5));
+        assert!(matches!(ratio_of_medians(&[1.0], &[0.0]), Err(StatsError::Overflow { .. })));
     }
 
     proptest! {
         #[test]
-        fn quantiles_are_monotone_and_inside(x in prop::collection::vec(-1e9..1e9, 1..30), p in 0.0..1.0, q in 0.0..1.0) {
+        fn quantiles_are_monotone_and_inside(
+            x in prop::collection::vec(-1e9..1e9, 1..30), p in 0.0..1.0, q in 0.0..1.0,
+        ) {
             let (low, high) = (quantile(&x, f64::min(p, q)).unwrap(), quantile(&x, f64::max(p, q)).unwrap());
             prop_assert!(low <= high);
             prop_assert!(quantile(&x, 0.0).unwrap() <= low && high <= quantile(&x, 1.0).unwrap());
-            prop_assert_eq!(quantile(&x, 0.5).unwrap() - median(&x).unwrap() <= 1e-6, true);
+            prop_assert!((quantile(&x, 0.5).unwrap() - median(&x).unwrap()).abs() <= 1e-6);
         }
     }
 }

@@ -1,4 +1,5 @@
 //! Distribution functions, in the tails and complements that tests need, on top of `statrs`' special functions.
+//! Arguments are not NaN.
 
 use statrs::function::{beta::beta_reg, erf, gamma::gamma_ur};
 use std::f64::consts::SQRT_2;
@@ -6,43 +7,41 @@ use std::f64::consts::SQRT_2;
 use super::solve::root_from_zero;
 
 /// `P(Z ≤ x)` of the standard normal, accurate in both tails.
-pub fn normal_cdf(x: f64) -> f64 {
+pub(super) fn normal_cdf(x: f64) -> f64 {
     // Z² is chi-square with one degree of freedom. statrs' erfc has only 10 digits, its gamma function 13.
     let tail = 0.5 * chi_square_sf(x * x, 1.0);
     if x > 0.0 { 1.0 - tail } else { tail }
 }
 
 /// The standard normal's density.
-pub fn normal_pdf(x: f64) -> f64 {
+pub(super) fn normal_pdf(x: f64) -> f64 {
     (-0.5 * x * x).exp() / (2.0 * std::f64::consts::PI).sqrt()
 }
 
 /// The x with `P(Z ≤ x) = p`, for p in (0, 1).
-pub fn normal_quantile(p: f64) -> f64 {
+pub(super) fn normal_quantile(p: f64) -> f64 {
     -SQRT_2 * erf::erfc_inv(2.0 * p)
 }
 
 /// `P(|T| ≥ |t|)` of Student's t with `df` degrees of freedom: `I_{df/(df + t²)}(df/2, ½)`.
-pub fn t_two_sided(t: f64, df: f64) -> f64 {
-    if t.is_infinite() {
-        return 0.0;
-    }
-    beta_cdf(0.5 * df, 0.5, df / (df + t * t), t * t / (df + t * t))
+pub(super) fn t_two_sided(t: f64, df: f64) -> f64 {
+    let (y, x) = shares(t * t / df);
+    beta_cdf(0.5 * df, 0.5, y, x)
 }
 
 /// `P(T ≤ t)` of Student's t.
-pub fn t_cdf(t: f64, df: f64) -> f64 {
+pub(super) fn t_cdf(t: f64, df: f64) -> f64 {
     let tail = 0.5 * t_two_sided(t, df);
     if t > 0.0 { 1.0 - tail } else { tail }
 }
 
 /// The critical value t with `P(|T| ≥ t) = alpha`, for alpha in (0, 1).
-pub fn t_critical(alpha: f64, df: f64) -> f64 {
+pub(super) fn t_critical(alpha: f64, df: f64) -> f64 {
     root_from_zero(|t| alpha.ln() - t_two_sided(t, df).ln(), 2.0)
 }
 
 /// `P(X ≥ x)` of chi-square with `df` degrees of freedom.
-pub fn chi_square_sf(x: f64, df: f64) -> f64 {
+pub(super) fn chi_square_sf(x: f64, df: f64) -> f64 {
     match x {
         x if x <= 0.0 => 1.0,
         f64::INFINITY => 0.0,
@@ -51,19 +50,17 @@ pub fn chi_square_sf(x: f64, df: f64) -> f64 {
 }
 
 /// `P(X ≥ x)` of Fisher's F with `df1` and `df2` degrees of freedom.
-pub fn f_sf(x: f64, df1: f64, df2: f64) -> f64 {
-    if x.is_infinite() {
-        return 0.0;
-    }
-    let total = df2 + df1 * x;
-    beta_cdf(0.5 * df2, 0.5 * df1, df2 / total, df1 * x / total)
+pub(super) fn f_sf(x: f64, df1: f64, df2: f64) -> f64 {
+    let (y, x) = shares(df1 / df2 * x);
+    beta_cdf(0.5 * df2, 0.5 * df1, y, x)
 }
 
 /// `P(Q ≥ q)` of the studentised range of k means with known variance (infinite degrees of freedom):
-/// `k ∫ φ(z) [Φ(z)^{k−1} − (Φ(z) − Φ(z − q))^{k−1}] dz` (Tukey 1953; the complement of `k ∫ φ(z) Φ(z)^{k−1} dz = 1`).
+/// `k ∫ φ(z) [Φ(z)^{k−1} − (Φ(z) − Φ(z − q))^{k−1}] dz` (the complement of the range's
+/// distribution function, since `k ∫ φ(z) Φ(z)^{k−1} dz = 1`).
 /// The trapezoidal rule converges faster than any power of its step on this integrand, which is smooth and vanishes
 /// at both ends (Trefethen & Weideman 2014, SIAM Review 56, 385–458).
-pub fn studentized_range_sf(q: f64, k: usize) -> f64 {
+pub(super) fn studentized_range_sf(q: f64, k: usize) -> f64 {
     const STEP: f64 = 1.0 / 16.0;
     let others = k as f64 - 1.0;
     let terms = (-160..=160).map(|i| {
@@ -72,6 +69,12 @@ pub fn studentized_range_sf(q: f64, k: usize) -> f64 {
         normal_pdf(z) * (below.powf(others) - (below - normal_cdf(z - q)).powf(others))
     });
     (k as f64 * STEP * terms.sum::<f64>()).clamp(0.0, 1.0)
+}
+
+/// `1 / (1 + odds)` and `odds / (1 + odds)`, each to full precision; odds may be infinite.
+pub(super) fn shares(odds: f64) -> (f64, f64) {
+    let share = 1.0 / (1.0 + odds);
+    (share, if odds.is_infinite() { 1.0 } else { odds * share })
 }
 
 /// The regularised incomplete beta function `I_x(a, b)`, given x and 1 − x, each to full precision.

@@ -13,7 +13,7 @@ pub struct Fenced {
     pub outside: Vec<usize>,
 }
 
-/// The values outside `[Q₁ − k·IQR, Q₃ + k·IQR]`. Tukey (1977), "Exploratory Data Analysis", section 2C: k = 1.5 for
+/// The values outside `[Q₁ − k·IQR, Q₃ + k·IQR]`. Tukey (1977), "Exploratory Data Analysis", chapter 2: k = 1.5 for
 /// values "outside", 3 for "far out".
 ///
 /// # Errors
@@ -30,7 +30,7 @@ pub fn tukey_fences(values: &[f64], k: f64) -> Result<Fenced, StatsError> {
 }
 
 /// The modified z-score of each value, `0.6745 (x − median) / MAD`. Iglewicz & Hoaglin (1993), "How to Detect and
-/// Handle Outliers", section 3.3: above 3.5 in size, a value is a potential outlier.
+/// Handle Outliers": above 3.5 in size, a value is a potential outlier.
 ///
 /// # Errors
 /// If the sample is empty, holds a value that is not finite, or half its values or more are equal: then the MAD is 0.

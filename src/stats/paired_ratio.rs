@@ -229,6 +229,9 @@ mod tests {
     use super::*;
     use crate::stats::reference::{Case, agrees};
     use proptest::prelude::*;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+    use rand_distr::StandardNormal;
 
     const FAMILY: Family = Family { alpha: 0.05, comparisons: 1 };
 
@@ -312,6 +315,27 @@ mod tests {
         let pilot = Spread { standard_deviation: 1e200, degrees_of_freedom: 9 };
         let hopeless = BlocksNeeded { blocks: 30, wanted: usize::MAX };
         assert_eq!(blocks_needed(pilot, 1e-9, FAMILY, 30), Ok(hopeless));
+    }
+
+    #[test]
+    fn two_stages_keep_level_and_precision() {
+        // 4000 simulated comparisons with a true speed-up of 1.2: the interval should hold it in 95 % of them, give or
+        // take three standard errors, however many blocks the pilot asks for, and be no wider than was asked for.
+        let mut generator = ChaCha8Rng::seed_from_u64(11);
+        let (truth, precision) = (1.2_f64, 0.02);
+        let mut covered = 0;
+        for _ in 0..4000 {
+            let mut block = || truth.ln() + 0.03 * generator.sample::<f64, _>(StandardNormal);
+            let mut logs: Vec<f64> = (0..5).map(|_| block()).collect();
+            let pilot = Spread::of(&logs).unwrap();
+            let needed = blocks_needed(pilot, precision, FAMILY, 10_000).unwrap().blocks;
+            logs.extend((5..needed).map(|_| block()));
+            let got = speedup(&logs, FAMILY, Some(pilot)).unwrap();
+            assert!(got.simultaneous.high / got.ratio <= 1.0 + precision + 1e-9);
+            covered += u32::from(got.simultaneous.contains(truth));
+        }
+        let share = f64::from(covered) / 4000.0;
+        assert!((share - 0.95).abs() < 3.0 * (0.95_f64 * 0.05 / 4000.0).sqrt(), "{share}");
     }
 
     proptest! {

@@ -41,7 +41,7 @@ pub fn paired(a: &[f64], b: &[f64], resampling: Resampling) -> Result<Permutatio
     let sizes: Vec<f64> = differences.iter().map(|d| d.abs()).collect();
     // Sums that are equal but for rounding count as equal. The sums over all signs are symmetric about 0, so their
     // size alone is compared, and the first sign can stay.
-    let as_extreme = total.abs() - 1e-14 * sizes.iter().sum::<f64>();
+    let as_extreme = total.abs() - 1e-14 * finite("the sum of differences", sizes.iter().sum())?;
     let exact = sizes.len() <= EXACT_PAIRS;
     let p_value = if exact {
         count_sums(&sizes[1..], sizes[0], as_extreme) as f64 / f64::from(1_u32 << (sizes.len() - 1))
@@ -84,7 +84,7 @@ pub fn two_sample(a: &[f64], b: &[f64], resampling: Resampling) -> Result<Permut
     let statistic = finite("the difference of means", mean_of(a) - mean_of(b))?;
     // With all values fixed the difference of means grows with the sum of the first sample, which is compared.
     let observed: f64 = a.iter().sum();
-    let rounding = 1e-14 * pooled.iter().map(|x| x.abs()).sum::<f64>();
+    let rounding = 1e-14 * finite("the sum of values", pooled.iter().map(|x| x.abs()).sum())?;
     let mut tails = Tails { low: observed + rounding, high: observed - rounding, below: 0, above: 0 };
     let exact = divisions(pooled.len(), a.len()) <= EXACT_DIVISIONS;
     let p_value = if exact {

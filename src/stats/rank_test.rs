@@ -51,7 +51,7 @@ pub fn mann_whitney(a: &[f64], b: &[f64]) -> Result<RankTest, StatsError> {
 }
 
 /// `P(U ≤ u)` without ties. The number of arrangements with each U are the coefficients of the Gaussian binomial
-/// `Π_{i=1..m} (1 − q^{n+i}) / (1 − q^i)` (Mann & Whitney 1947, section 4, as a generating function).
+/// `Π_{i=1..m} (1 − q^{n+i}) / (1 − q^i)` (their recursion, as a generating function).
 fn mann_whitney_cdf(u: usize, m: usize, n: usize) -> f64 {
     let mut counts = vec![0.0; u + 1];
     counts[0] = 1.0;

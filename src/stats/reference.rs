@@ -29,6 +29,10 @@ impl Case {
         self.value(key).as_f64().unwrap_or_else(|| panic!("{} of {} is no number", key, self.name))
     }
 
+    pub fn text(&self, key: &str) -> &str {
+        self.value(key).as_str().expect(key)
+    }
+
     pub fn count(&self, key: &str) -> usize {
         usize::try_from(self.value(key).as_u64().expect(key)).expect(key)
     }

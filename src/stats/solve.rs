@@ -49,9 +49,35 @@ pub(super) fn root_from_zero(f: impl Fn(f64) -> f64, scale: f64) -> f64 {
     root(f, low, high)
 }
 
+/// The smallest whole number from `first` to `last` that fulfils a condition which, once fulfilled, stays so.
+pub(super) fn smallest(first: usize, last: usize, condition: impl Fn(usize) -> bool) -> Option<usize> {
+    // Doubling finds small answers without trying large numbers, which take longer.
+    let (mut too_small, mut candidate) = (first, first);
+    while !condition(candidate) {
+        if candidate == last {
+            return None;
+        }
+        too_small = candidate + 1;
+        candidate = candidate.saturating_mul(2).clamp(too_small, last);
+    }
+    while too_small < candidate {
+        let middle = too_small + (candidate - too_small) / 2;
+        if condition(middle) { candidate = middle } else { too_small = middle + 1 }
+    }
+    Some(candidate)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn finds_the_smallest() {
+        for want in 2..70 {
+            assert_eq!(smallest(2, 69, |n| n >= want), Some(want));
+        }
+        assert_eq!(smallest(2, 69, |n| n >= 70), None);
+    }
 
     #[test]
     fn finds_roots() {

@@ -22,6 +22,7 @@ pub struct TTest {
 
 impl TTest {
     fn new(difference: f64, standard_error: f64, degrees_of_freedom: f64) -> Result<Self, StatsError> {
+        finite("the standard error", standard_error)?;
         let statistic = finite("t", difference / standard_error)?;
         let p_value = t_two_sided(statistic, degrees_of_freedom);
         let result = TestResult { statistic, p_value };

@@ -46,6 +46,7 @@ fn test(groups: &[impl AsRef<[f64]>], center: impl Fn(&[f64]) -> f64) -> Result<
     if (within / n).sqrt() <= 4.0 * f64::EPSILON * largest {
         return Err(StatsError::NoSpread { statistic: "the spread of deviations" });
     }
+    finite("the spread of deviations", within)?;
     let statistic = finite("W", (n - k) / (k - 1.0) * between / within)?;
     Ok(TestResult { statistic, p_value: f_sf(statistic, k - 1.0, n - k) })
 }

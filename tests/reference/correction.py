@@ -4,8 +4,9 @@ Made with Python 3.11.7, NumPy 2.4.6, statsmodels 0.15.0.
 """
 
 import numpy as np
-from reference import rounded, write
 from statsmodels.stats.multitest import multipletests
+
+from reference import rounded, write
 
 METHODS = {
     "bonferroni": "bonferroni",

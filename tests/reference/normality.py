@@ -6,9 +6,10 @@ Made with Python 3.11.7, NumPy 2.4.6, SciPy 1.17.1 (shapiro, normaltest), statsm
 import warnings
 
 import numpy as np
-from reference import is_constant, one_sample_cases, rounded, write
 from scipy import stats
 from statsmodels.stats.diagnostic import lilliefors, normal_ad
+
+from reference import is_constant, one_sample_cases, rounded, write
 
 warnings.filterwarnings("ignore")  # small samples are the point
 

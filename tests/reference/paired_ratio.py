@@ -7,8 +7,9 @@ interval with the pilot's standard deviation and degrees of freedom (Stein 1945)
 import math
 
 import numpy as np
-from reference import write
 from scipy import optimize, stats
+
+from reference import write
 
 
 def case(name, baseline, candidate, alpha=0.05, comparisons=1, pilot=None, precision=0.03):

@@ -7,9 +7,10 @@ Writes regression_metrics.json beside itself; null stands for a value that the l
 import warnings
 
 import numpy as np
-from reference import write
 from scipy import stats
 from sklearn import metrics
+
+from reference import write
 
 warnings.filterwarnings("ignore")  # the undefined cases are the point
 
@@ -50,8 +51,5 @@ cases = {
     "perfect": (normal, normal.copy()),
     "perfect and constant": (np.full(3, 7.0), np.full(3, 7.0)),
 }
-out = [
-    {"name": name, "y_true": y, "y_pred": p, "values": score(y, p)}
-    for name, (y, p) in cases.items()
-]
+out = [{"name": name, "y_true": y, "y_pred": p, "values": score(y, p)} for name, (y, p) in cases.items()]
 write(__file__, out)

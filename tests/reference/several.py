@@ -10,9 +10,10 @@ import warnings
 
 import numpy as np
 import scikit_posthocs
-from reference import is_constant, rounded, write
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
+
+from reference import is_constant, rounded, write
 
 warnings.filterwarnings("ignore")  # groups without spread are the point
 

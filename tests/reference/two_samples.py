@@ -8,9 +8,10 @@ import math
 import warnings
 
 import numpy as np
-from reference import is_constant, two_sample_cases, write
 from scipy import stats
 from statsmodels.stats.descriptivestats import sign_test
+
+from reference import is_constant, two_sample_cases, write
 
 warnings.filterwarnings("ignore")  # samples without spread are the point
 

@@ -8,7 +8,7 @@ use std::f64::consts::{FRAC_1_SQRT_2, FRAC_PI_3, PI};
 use super::super::TestResult;
 use super::super::describe::{mean_of, sorted};
 use super::super::distribution::{normal_cdf, normal_quantile};
-use super::super::error::{StatsError, check_varies};
+use super::super::error::{StatsError, check_varies, finite};
 use super::polynomial;
 
 const LARGEST: usize = 5000;
@@ -27,8 +27,8 @@ pub fn shapiro_wilk(values: &[f64]) -> Result<TestResult, StatsError> {
     let sorted = sorted(values);
     // Halved first, so that a range of large floats does not overflow.
     let range = 0.5 * sorted[n - 1] - 0.5 * sorted[0];
-    let x: Vec<f64> = sorted.iter().map(|x| 0.5 * (x - sorted[n / 2]) / range).collect();
-    let one_minus_w = one_minus_squared_correlation(&x, &weights(n));
+    let x: Vec<f64> = sorted.iter().map(|x| (0.5 * x - 0.5 * sorted[n / 2]) / range).collect();
+    let one_minus_w = finite("W", one_minus_squared_correlation(&x, &weights(n)))?;
     Ok(TestResult { statistic: 1.0 - one_minus_w, p_value: p_value(one_minus_w, n) })
 }
 

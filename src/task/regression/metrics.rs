@@ -1,8 +1,8 @@
 //! Scores of a regression: raw predictions against the targets, for every implementation alike.
 //!
-//! Definitions are those of scikit-learn 1.9 (`sklearn.metrics`) and `SciPy` (`skew`, `kurtosis`), checked against both in
-//! the tests. One deviation: where those libraries return NaN or a conventional number (R² of a constant target is
-//! 1 or 0 in scikit-learn), the score here is [`MetricError::Undefined`], with the reason.
+//! Definitions are those of scikit-learn 1.9 (`sklearn.metrics`) and `SciPy` (`skew`, `kurtosis`), checked against
+//! both in the tests. One deviation: where those libraries return NaN or a conventional number (R² of a constant
+//! target is 1 or 0 in scikit-learn), the score here is [`MetricError::Undefined`], with the reason.
 //!
 //! A residual is `e = y_true − y_pred`. A new metric is one function and one line of [`METRICS`].
 #![expect(clippy::cast_precision_loss, reason = "no slice in memory has 2⁵³ values")]
@@ -101,10 +101,17 @@ pub struct Metric {
     pub doc: &'static str,
     /// Which direction is better.
     pub better: Better,
-    formula: fn(&Pairs) -> Result<f64, &'static str>,
+    formula: Formula,
 }
 
+/// From checked pairs to a value, or the reason why there is none.
+type Formula = fn(&Pairs) -> Result<f64, &'static str>;
+
 impl Metric {
+    const fn new(name: &'static str, better: Better, doc: &'static str, formula: Formula) -> Self {
+        Self { name, doc, better, formula }
+    }
+
     /// The metric's value.
     ///
     /// # Errors
@@ -119,16 +126,16 @@ impl Metric {
 /// Every metric of regression, in the order of reports.
 #[rustfmt::skip]
 pub static METRICS: &[Metric] = &[
-    Metric { name: "mse", doc: "mean squared error, in squared units of the target", better: Better::Lower, formula: mse },
-    Metric { name: "rmse", doc: "root mean squared error, in units of the target", better: Better::Lower, formula: rmse },
-    Metric { name: "mae", doc: "mean absolute error, in units of the target", better: Better::Lower, formula: mae },
-    Metric { name: "max_error", doc: "largest absolute error, in units of the target", better: Better::Lower, formula: max_error },
-    Metric { name: "mape", doc: "mean absolute error relative to the target, as a fraction (1 is 100 %)", better: Better::Lower, formula: mape },
-    Metric { name: "r2", doc: "R², the fraction of the target's sum of squares that is explained", better: Better::Higher, formula: r2 },
-    Metric { name: "explained_variance", doc: "R² that forgives a constant offset of the predictions", better: Better::Higher, formula: explained_variance },
-    Metric { name: "residual_std", doc: "standard deviation of the residuals (n − 1 degrees of freedom), in units of the target", better: Better::Lower, formula: residual_std },
-    Metric { name: "residual_skewness", doc: "skewness of the residuals (target minus prediction), 0 if symmetric", better: Better::Neither, formula: residual_skewness },
-    Metric { name: "residual_kurtosis", doc: "excess kurtosis of the residuals, 0 if normal", better: Better::Neither, formula: residual_kurtosis },
+    Metric::new("mse", Better::Lower, "mean squared error, in squared units of the target", mse),
+    Metric::new("rmse", Better::Lower, "root mean squared error, in units of the target", rmse),
+    Metric::new("mae", Better::Lower, "mean absolute error, in units of the target", mae),
+    Metric::new("max_error", Better::Lower, "largest absolute error, in units of the target", max_error),
+    Metric::new("mape", Better::Lower, "mean absolute error relative to the target, as a fraction", mape),
+    Metric::new("r2", Better::Higher, "R², the fraction of the target's sum of squares that is explained", r2),
+    Metric::new("explained_variance", Better::Higher, "R² that forgives a constant offset of the predictions", explained_variance),
+    Metric::new("residual_std", Better::Lower, "standard deviation (n − 1) of the residuals, in units of the target", residual_std),
+    Metric::new("residual_skewness", Better::Neither, "skewness of the residuals (target minus prediction), 0 if symmetric", residual_skewness),
+    Metric::new("residual_kurtosis", Better::Neither, "excess kurtosis of the residuals, 0 if normal", residual_kurtosis),
 ];
 
 /// The metric of that name.
