@@ -210,10 +210,11 @@ fn pair(
     let mut reasons = Reasons::default();
     let mut points: BTreeMap<String, Check> = BTreeMap::new();
     let mut times: Vec<(String, Vec<f64>, Vec<f64>)> = Vec::new();
-    for trial in own.iter().chain(baseline).filter(|t| t.status != Some(Status::Ok)) {
-        let status = trial.status.unwrap_or(Status::Interrupted).word();
-        let why = trial.reason.as_deref().unwrap_or("no reason given");
-        reasons.add(format!("{} {status}: {why}", trial.trial.implementation));
+    for (name, trials) in [(contender, own), (case.baseline.as_str(), baseline)] {
+        for failure in summary::failures(trials) {
+            let (status, reason) = (failure.status.word(), failure.reason);
+            reasons.add(format!("{name} {status} in {} of {} blocks: {reason}", failure.trials, trials.len()));
+        }
     }
     let worked = |trials: &[&TrialRecord]| trials.iter().filter(|t| t.status == Some(Status::Ok)).count();
     if worked(own) == 0 && worked(baseline) == 0 && reasons.is_empty() {

@@ -87,7 +87,8 @@ pub fn phase_times(trial: &TrialRecord) -> Vec<(String, f64)> {
     own.into_iter().chain(timed).filter_map(|(name, time)| Some((name, time?))).collect()
 }
 
-fn failures(trials: &[&TrialRecord]) -> Vec<Failure> {
+/// The ends of trials that did not work, by status.
+pub fn failures(trials: &[&TrialRecord]) -> Vec<Failure> {
     let mut failures: BTreeMap<Status, Failure> = BTreeMap::new();
     for trial in trials {
         let status = trial.status.unwrap_or(Status::Interrupted);

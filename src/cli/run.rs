@@ -1,5 +1,7 @@
 //! `benchrun SPEC…`: load → check → plan → prepare → execute → store → compare → report.
 
+use std::path::Path;
+
 use super::prepare::{Prepared, prepare};
 use super::workspace::{SpecText, Workspace};
 use super::{Exit, Failure, Format, RunArgs, logging, print, print_json, say};
@@ -45,14 +47,16 @@ fn one(args: &RunArgs, workspace: &Workspace, spec: Spec, text: &SpecText, inter
         say(&format!("the budget leaves out {trimmed} cases"));
     }
     let prepared = prepare(&plan, workspace, &text.folder, args.quiet)?;
-    let mut folder = open(args, &prepared, text)?;
+    // Workers run in folders of their own, so every path that they are given is absolute.
+    let results = std::path::absolute(&args.places.results).map_err(|e| Failure::store(&e))?;
+    let mut folder = open(&results, args.fresh, &prepared, text)?;
     logging::to_file(&folder.path.join("run.log"));
 
     let end = execute(args, &plan, prepared, &mut folder, interrupt)?;
     parquet::write_all(&folder.path, &folder.manifest, &folder.state)?;
     let comparison = compare(&folder.manifest, &folder.state);
     report(args.format, &comparison)?;
-    say(&format!("results: {}", folder.path.display()));
+    say(&format!("results: {}", relative(&folder.path)));
     Ok(match end {
         RunEnd::Interrupted => Exit::Interrupted,
         RunEnd::Finished => exit(&comparison, args.strict),
@@ -85,14 +89,14 @@ fn execute(
 }
 
 /// Continues the newest unfinished run if it is the same in everything that matters, or starts a new one.
-fn open(args: &RunArgs, prepared: &Prepared, text: &SpecText) -> Result<RunFolder, Failure> {
+fn open(results: &Path, fresh: bool, prepared: &Prepared, text: &SpecText) -> Result<RunFolder, Failure> {
     let manifest = prepared.manifest.clone();
-    if !args.fresh {
-        match RunFolder::resume(&args.places.results, &manifest.spec, &manifest.fingerprint)? {
+    if !fresh {
+        match RunFolder::resume(results, &manifest.spec, &manifest.fingerprint)? {
             Ok(folder) => {
                 say(&format!(
                     "continuing {} ({} trials are there)",
-                    folder.path.display(),
+                    relative(&folder.path),
                     folder.state.counted_trials()
                 ));
                 return Ok(folder);
@@ -103,7 +107,13 @@ fn open(args: &RunArgs, prepared: &Prepared, text: &SpecText) -> Result<RunFolde
             Err(None) => {}
         }
     }
-    Ok(RunFolder::create(&args.places.results, manifest, &text.text)?)
+    Ok(RunFolder::create(results, manifest, &text.text)?)
+}
+
+/// A path as seen from here.
+fn relative(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(&here).unwrap_or(path).display().to_string()
 }
 
 /// Prints a comparison.

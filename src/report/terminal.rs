@@ -40,9 +40,11 @@ fn case(comparison: &CaseComparison) -> String {
         if let Some(reason) = &arm.unsupported {
             let _ = writeln!(text, "  {} unsupported: {reason}", arm.implementation);
         }
-        for failure in &arm.failures {
-            let times = if failure.trials > 1 { format!(" ({} trials)", failure.trials) } else { String::new() };
-            let _ = writeln!(text, "  {} {}{times}: {}", arm.implementation, failure.status.word(), failure.reason);
+        // The reasons of a pair that is not comparable name its failures already.
+        let is_told = comparison.pairs.iter().any(|p| p.contender == arm.implementation || p.baseline == arm.implementation);
+        for failure in arm.failures.iter().filter(|_| !is_told) {
+            let (times, status) = (failure.trials, failure.status.word());
+            let _ = writeln!(text, "  {} {status} ({times} trials): {}", arm.implementation, failure.reason);
         }
         for remark in &arm.remarks {
             let _ = writeln!(text, "  {} {remark}", arm.implementation);
