@@ -1,4 +1,4 @@
-//! What the binary carries inside: the adapters, the shipped specs and the schemas. An installed `benchrun` works from any folder.
+//! What the binary carries inside: the adapters and the shipped specs (schemas are generated from its types). An installed `benchrun` works from any folder.
 
 use std::fs;
 use std::io;
@@ -11,7 +11,6 @@ use crate::worker::native::BUILD;
 
 static ADAPTERS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/python_adapters");
 static SPECS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/specs");
-static SCHEMAS: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/schemas");
 
 /// The shipped spec of that name: `classical`, `classical.toml` or `specs/classical.toml`.
 pub fn spec(name: &str) -> Option<&'static str> {
@@ -22,12 +21,8 @@ pub fn spec(name: &str) -> Option<&'static str> {
 
 /// The names of the shipped specs.
 pub fn spec_names() -> Vec<String> {
-    SPECS.files().filter_map(|f| Some(f.path().file_stem()?.to_string_lossy().into_owned())).collect()
-}
-
-/// The generated schema of that name, for example `spec`.
-pub fn schema(name: &str) -> Option<&'static str> {
-    SCHEMAS.get_file(format!("{name}.schema.json"))?.contents_utf8()
+    let is_spec = |f: &&include_dir::File<'_>| f.path().extension().is_some_and(|e| e == "toml");
+    SPECS.files().filter(is_spec).filter_map(|f| Some(f.path().file_stem()?.to_string_lossy().into_owned())).collect()
 }
 
 /// The folder of the adapters, unpacked into the cache once for each build.

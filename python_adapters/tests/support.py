@@ -222,6 +222,7 @@ EVENTS: dict[str, dict[str, Any]] = {
     "receipt": {
         "hyperparameters": MAP,
         "settings": MAP,
+        "bundle": TEXT,
         "dtype": TEXT,
         "layout": TEXT,
         "train_rows": COUNT,

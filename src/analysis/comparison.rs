@@ -87,6 +87,8 @@ pub struct PhaseComparison {
     pub interval: [f64; 2],
     /// The interval that holds together with all others of the family; primary phases only.
     pub simultaneous: Option<[f64; 2]>,
+    /// Whether every block gave the same ratio, as times as coarse as their clock can: no proof of certainty.
+    pub without_spread: bool,
     /// What it shows; primary phases only.
     pub verdict: Option<Judgement>,
 }
@@ -325,6 +327,7 @@ fn phase_comparison(phase: String, ratios: &[f64], primary: bool, family: usize)
         ratio: found.ratio,
         interval: [found.plain.low, found.plain.high],
         simultaneous: primary.then_some([found.simultaneous.low, found.simultaneous.high]),
+        without_spread: found.without_spread,
         verdict: if primary { judgement(&found) } else { None },
     })
 }

@@ -25,6 +25,8 @@ pub fn checks(case: &CaseRecord, bundle: &BundleRecord, contender: &TrialRecord,
         work("features", names, (a.features, b.features), bundle.features),
         same("dtype", names, (&a.dtype, &b.dtype), &case.dtype),
         same("device", names, (&a.device, &b.device), &case.device),
+        same("bundle", names, (&a.bundle, &b.bundle), &case.bundle),
+        cpus(names, contender, baseline),
     ];
     checks.extend(case.binding.iter().map(|name| hyperparameter(case, name, names, (a, b))));
     checks.extend([(names.0, a, contender), (names.1, b, baseline)].iter().map(|side| threads(case, side.0, side.1, side.2)));
@@ -59,6 +61,16 @@ fn same(name: &str, names: (&str, &str), values: (&str, &str), wanted: &str) -> 
             format!("{name} should be {wanted}, but {} used {} and {} used {}", names.0, values.0, names.1, values.1)
         },
     }
+}
+
+/// Both workers ran on the same CPUs, as each read for itself.
+fn cpus(names: (&str, &str), contender: &TrialRecord, baseline: &TrialRecord) -> Check {
+    let text = |t: &TrialRecord| match t.ready.as_ref().and_then(|r| r.cpu_set.as_ref()) {
+        Some(set) => format!("{set:?}"),
+        None => "unknown".to_owned(),
+    };
+    let (a, b) = (text(contender), text(baseline));
+    same("CPUs", names, (&a, &b), &b)
 }
 
 fn work(name: &str, names: (&str, &str), values: (u64, u64), wanted: u64) -> Check {

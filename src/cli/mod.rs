@@ -61,7 +61,7 @@ enum Command {
     List(ListArgs),
     /// Compares the trials of a run that is there.
     Compare(CompareArgs),
-    /// Prints a JSON Schema: `spec`, `request`, `event`, `trial_event`, `manifest`, `trial_row`, `sample_row`, `parity_row`, `comparison`, `plan`, `list`.
+    /// Prints a JSON Schema, for example `spec`; an unknown name lists them all.
     Schema {
         /// The schema's name.
         name: String,

@@ -38,13 +38,22 @@ impl Prepared {
 }
 
 /// Prepares a run.
-pub fn prepare(plan: &Plan, workspace: &Workspace, spec_folder: &Path, quiet: bool) -> Result<Prepared, Failure> {
+pub fn prepare(
+    plan: &Plan,
+    workspace: &Workspace,
+    machine: &Machine,
+    spec_folder: &Path,
+    quiet: bool,
+) -> Result<Prepared, Failure> {
     let mut report = |line: &str| {
         if !quiet {
             say(line);
         }
     };
-    let cpus = choose_cpus(plan.spec.protocol.threads)?;
+    let (own, cpus) = share_cpus(plan.spec.protocol.threads, machine)?;
+    if !own.is_empty() && !process::restrict_to(&own) {
+        report("the runner cannot be kept off the CPUs of its trials");
+    }
     let mut launchers = BTreeMap::new();
     for implementation in plan.implementations(&workspace.registry) {
         let launcher = Launcher::new(implementation, &workspace.cache, &mut report)?;
@@ -71,22 +80,20 @@ pub fn prepare(plan: &Plan, workspace: &Workspace, spec_folder: &Path, quiet: bo
         cases.push(case_record(plan, case, workspace, hash));
     }
     label_cases(&mut cases);
-    let manifest = manifest(plan, &launchers, &bundles, cases, &cpus, spec_folder)?;
+    let manifest = manifest(plan, &launchers, &bundles, cases, &cpus, machine, spec_folder)?;
     Ok(Prepared { launchers, manifest, cpus, bundles })
 }
 
-/// The CPUs of a trial: the last ones that this process may use; the runner keeps to the others, if there are any.
-fn choose_cpus(threads: usize) -> Result<Vec<usize>, Failure> {
-    let Some(allowed) = process::cpu_set() else { return Ok(Vec::new()) };
+/// The runner's CPUs and those of a trial: the last ones that this process may use are the trial's, the runner keeps to the others if
+/// there are any. Both are empty where the system cannot restrict a process.
+pub fn share_cpus(threads: usize, machine: &Machine) -> Result<(Vec<usize>, Vec<usize>), Failure> {
+    let Some(allowed) = &machine.cpu_set else { return Ok((Vec::new(), Vec::new())) };
     if threads > allowed.len() {
         let message = format!("`protocol.threads` is {threads}, but this process may use {} CPUs", allowed.len());
         return Err(Failure::usage(message));
     }
     let (own, trial) = allowed.split_at(allowed.len() - threads);
-    if !own.is_empty() {
-        process::restrict_to(own);
-    }
-    Ok(trial.to_vec())
+    Ok((if own.is_empty() { allowed.clone() } else { own.to_vec() }, trial.to_vec()))
 }
 
 fn preparation(plan: &Plan, case: &Case) -> Preparation {
@@ -136,7 +143,7 @@ fn case_record(plan: &Plan, case: &Case, workspace: &Workspace, bundle: String) 
     }
 }
 
-/// Labels each case with the hyperparameters in which it differs from its algorithm's other cases.
+/// Labels each case with its numbers, and with whatever else differs between its algorithm's cases.
 fn label_cases(cases: &mut [CaseRecord]) {
     let mut values: HashMap<(String, String, String), BTreeSet<String>> = HashMap::new();
     let key = |case: &CaseRecord, name: &String| (case.experiment.clone(), case.algorithm.clone(), name.clone());
@@ -163,12 +170,12 @@ fn manifest(
     bundles: &BTreeMap<String, Bundle>,
     cases: Vec<CaseRecord>,
     cpus: &[usize],
+    machine: &Machine,
     spec_folder: &Path,
 ) -> Result<Manifest, DataError> {
-    let machine = Machine::read();
     let implementations: BTreeMap<String, ImplementationRecord> =
         launchers.iter().map(|(id, launcher)| (id.clone(), launcher.record().clone())).collect();
-    let fingerprint = fingerprint(plan, &implementations, bundles, &machine);
+    let fingerprint = fingerprint(plan, &implementations, bundles, machine);
     let created_unix_ms = unix_ms();
     let protocol = &plan.spec.protocol;
     Ok(Manifest {
@@ -180,7 +187,7 @@ fn manifest(
         fingerprint,
         seed: protocol.seed,
         blocks: protocol.blocks,
-        machine,
+        machine: machine.clone(),
         build: native::build_facts(),
         limits: Limits {
             timeout_ns: u64::try_from(protocol.timeout.as_nanos()).unwrap_or(u64::MAX),

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use super::prepare::{Prepared, prepare};
+use super::prepare::{Prepared, prepare, share_cpus};
 use super::workspace::{SpecText, Workspace};
 use super::{Exit, Failure, Format, RunArgs, logging, print, print_json, say};
 use crate::analysis::comparison::{Comparison, compare};
 use crate::executor::{Execution, RunEnd};
+use crate::monitor::machine::Machine;
 use crate::plan::Plan;
 use crate::plan::estimate::fit_budget;
 use crate::report::progress::Progress;
@@ -25,10 +26,15 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let workspace = Workspace::open(&args.places)?;
     // Every spec is checked before the first one runs.
     let specs = args.specs.iter().map(|s| workspace.spec(s, args.max_trials)).collect::<Result<Vec<_>, _>>()?;
+    // The machine is read before this process restricts itself to some of its CPUs.
+    let machine = Machine::read();
+    for (spec, _) in &specs {
+        share_cpus(spec.protocol.threads, &machine)?;
+    }
     let interrupt = on_interrupt()?;
     let mut worst = Exit::Done;
     for (spec, text) in specs {
-        let exit = one(args, &workspace, spec, &text, &interrupt)?;
+        let exit = one(args, &workspace, &machine, spec, &text, &interrupt)?;
         if exit == Exit::Interrupted {
             return Ok(exit);
         }
@@ -39,16 +45,25 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     Ok(worst)
 }
 
-fn one(args: &RunArgs, workspace: &Workspace, spec: Spec, text: &SpecText, interrupt: &Interrupt) -> Result<Exit, Failure> {
+fn one(
+    args: &RunArgs,
+    workspace: &Workspace,
+    machine: &Machine,
+    spec: Spec,
+    text: &SpecText,
+    interrupt: &Interrupt,
+) -> Result<Exit, Failure> {
     let mut plan = Plan::new(spec, &workspace.registry);
     let trimmed = fit_budget(&mut plan, &args.places.results, args.trim)
         .map_err(|m| Failure::usage(m).hint(Some("raise `protocol.budget`, or leave out cases with `--trim`")))?;
     if trimmed > 0 {
         say(&format!("the budget leaves out {trimmed} cases"));
     }
-    let prepared = prepare(&plan, workspace, &text.folder, args.quiet)?;
-    // Workers run in folders of their own, so every path that they are given is absolute.
-    let results = std::path::absolute(&args.places.results).map_err(|e| Failure::store(&e))?;
+    let prepared = prepare(&plan, workspace, machine, &text.folder, args.quiet)?;
+    // Workers run in folders of their own, so every path that they are given is absolute, and free of links.
+    let results = &args.places.results;
+    let results = std::fs::create_dir_all(results).and_then(|()| results.canonicalize());
+    let results = results.map_err(|e| Failure::store(&e))?;
     let mut folder = open(&results, args.fresh, &prepared, text)?;
     logging::to_file(&folder.path.join("run.log"));
 

@@ -97,6 +97,7 @@ impl Execution<'_> {
     fn emit(&mut self, events: Vec<TrialEvent>) -> Result<(), ExecutorError> {
         self.folder.journal.append(&events)?;
         for event in events {
+            log(&event);
             self.folder.state.apply(&event);
             self.listeners.retain(|listener| listener.send(event.clone()).is_ok());
         }
@@ -142,7 +143,8 @@ impl Execution<'_> {
                     warmed.push(&arm.implementation);
                     // One warm-up trial a session: the session tells their ids apart.
                     self.trial(case, arm, (0, session), session, 0)?;
-                    let _ = fs::remove_dir_all(self.folder.path.join("work"));
+                    let id = trial_id(&case.id, 0, &arm.implementation, session);
+                    let _ = fs::remove_dir_all(self.work_folder(&id));
                 }
             }
         }
@@ -242,6 +244,27 @@ impl Execution<'_> {
             seed: trial_seed,
         };
         Ok(Job { trial, request, start, build: launcher.build().to_owned(), timeout: protocol.timeout })
+    }
+}
+
+/// The run's log tells of sessions and of how trials ended; the journal holds everything.
+fn log(event: &TrialEvent) {
+    match event {
+        TrialEvent::SessionStarted { session, pid, .. } => tracing::info!(session, pid, "session started"),
+        TrialEvent::TrialEnded { trial, status: Status::Ok, wall_ns, .. } => tracing::info!(trial, wall_ns, "ok"),
+        TrialEvent::TrialEnded { trial, status, reason, .. } => {
+            tracing::warn!(trial, status = status.word(), reason, "trial ended");
+        }
+        TrialEvent::TrialRejected { trial, reason } => tracing::warn!(trial, reason, "outputs rejected"),
+        TrialEvent::WorkerSpawned { trial, cpus: None, .. } => {
+            tracing::warn!(trial, "the worker could not be restricted to its CPUs");
+        }
+        TrialEvent::BlockJudged { case, block, attempt, .. } => tracing::info!(case, block, attempt, "block judged"),
+        TrialEvent::RunFinished { .. } => tracing::info!("run finished"),
+        TrialEvent::TrialStarted { .. }
+        | TrialEvent::WorkerSpawned { .. }
+        | TrialEvent::Worker { .. }
+        | TrialEvent::TrialScored { .. } => {}
     }
 }
 

@@ -44,8 +44,8 @@ pub fn from_exit(status: ExitStatus, log: &Path) -> Outcome {
         (None, Some(code)) => format!("exited with code {code} without a result"),
         (None, None) => "ended without a result".to_owned(),
     };
-    // What Rust's runtime and C++'s print when an allocation fails.
-    let is_memory = ["memory allocation of", "std::bad_alloc"].iter().any(|m| tail.contains(m));
+    // What Rust's, C++'s and Python's runtimes print when an allocation fails.
+    let is_memory = ["memory allocation of", "std::bad_alloc", "MemoryError"].iter().any(|m| tail.contains(m));
     let reason = if tail.is_empty() { ending } else { format!("{ending}; its log ends: {tail}") };
     Outcome::new(if is_memory { Status::OutOfMemory } else { Status::Crashed }, reason)
 }

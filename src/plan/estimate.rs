@@ -34,11 +34,15 @@ pub struct Estimate {
 pub struct History(HashMap<(String, String), Duration>);
 
 impl History {
-    /// The newest run of a spec that ran at least one trial. Nothing where there is none or it cannot be read.
+    /// The newest finished run of a spec. Nothing where there is none or it cannot be read. An unfinished one is left out, so that its
+    /// continuation is judged as its beginning was.
     pub fn newest(results: &Path, spec: &str) -> Self {
         let folders = runs(results, spec).unwrap_or_default();
         for folder in folders.iter().rev() {
             let state = RunState::replay(&journal::read(folder).unwrap_or_default());
+            if !state.finished {
+                continue;
+            }
             let mut walls: HashMap<(String, String), Vec<f64>> = HashMap::new();
             for record in state.trials.iter().filter(|t| t.status == Some(Status::Ok) && t.trial.block > 0) {
                 if let Some(wall) = record.wall_ns {

@@ -14,6 +14,11 @@ pub fn significant(value: f64) -> String {
     format!("{value:.decimals$}")
 }
 
+/// A ratio of times: three significant digits, and one more near 1, where they decide.
+pub fn ratio(value: f64) -> String {
+    if (0.9..1.1).contains(&value) { format!("{value:.3}") } else { significant(value) }
+}
+
 /// A time in nanoseconds, in the unit that fits.
 pub fn time(ns: f64) -> String {
     let (value, unit) = match ns {

@@ -134,19 +134,20 @@ fn ratio(phase: &PhaseComparison) -> String {
     // A slow-down is told by how many times longer it takes.
     let (value, low, high) =
         if phase.ratio >= 1.0 { (phase.ratio, low, high) } else { (1.0 / phase.ratio, 1.0 / high, 1.0 / low) };
-    let times = format!("{}×", number::significant(value));
-    let interval = format!("[{}, {}]", number::significant(low), number::significant(high));
+    let times = format!("{}×", number::ratio(value));
+    let interval = format!("[{}, {}]", number::ratio(low), number::ratio(high));
     let direction = if phase.ratio >= 1.0 { "faster" } else { "slower" };
-    match phase.verdict {
+    let text = match phase.verdict {
         Some(Judgement::Faster | Judgement::Slower) => format!("{times} {direction} {interval}"),
         Some(Judgement::EqualWithinMargin) => {
             format!("equal within ±{:.0} % {interval}", crate::analysis::comparison::MARGIN * 100.0)
         }
         Some(Judgement::NoDifferenceShown { smallest_effect }) => {
-            format!("no difference shown {interval}, {}× could have been", number::significant(smallest_effect))
+            format!("no difference shown {interval}; {}× would have been", number::ratio(smallest_effect))
         }
         None => format!("({times} {direction} {interval})"),
-    }
+    };
+    if phase.without_spread { text + ", the same in every block: the clock may be too coarse" } else { text }
 }
 
 fn footer(comparison: &Comparison) -> String {

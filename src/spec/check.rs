@@ -75,12 +75,9 @@ fn protocol(raw: &RawProtocol, place: &Place, problems: &mut Vec<Problem>) -> Op
         ));
     }
     for (name, repeat) in [("fit", &raw.fit), ("predict", &predict)] {
-        if repeat.min_samples > repeat.max_samples {
-            let message = format!(
-                "`min_samples` is {}, but must be at most `max_samples`, {}",
-                repeat.min_samples, repeat.max_samples
-            );
-            problems.push(Problem::value(&place.at(name), message));
+        if let Some(min) = repeat.min_samples.filter(|min| *min > repeat.max_samples) {
+            let message = format!("`min_samples` is {min}, but must be at most `max_samples`, {}", repeat.max_samples);
+            problems.push(Problem::value(&place.at(name).at("min_samples"), message));
         }
     }
     if timeout == Some(Duration::ZERO) {
@@ -102,10 +99,11 @@ fn protocol(raw: &RawProtocol, place: &Place, problems: &mut Vec<Problem>) -> Op
         }
         batch_sizes.push(size);
     }
-    let [fit, predict] = [(&raw.fit, times[0]), (&predict, times[1])].map(|(raw, (max_time, min_sample))| {
+    let repeats = [(&raw.fit, times[0], 3), (&predict, times[1], 5)];
+    let [fit, predict] = repeats.map(|(raw, (max_time, min_sample), usual)| {
         Some(Repeat {
             warmup: raw.warmup,
-            min_samples: raw.min_samples,
+            min_samples: raw.min_samples.unwrap_or(usual.min(raw.max_samples)),
             max_samples: raw.max_samples,
             max_time_ns: u64::try_from(max_time?.as_nanos()).unwrap_or(u64::MAX),
             min_sample_ns: u64::try_from(min_sample?.as_nanos()).unwrap_or(u64::MAX),

@@ -76,9 +76,9 @@ impl Default for RawProtocol {
 pub struct RawRepeat {
     /// Calls before the first sample whose times are dropped.
     pub warmup: u32,
-    /// The least number of samples.
+    /// The least number of samples; if not given 3 for fits and 5 for predictions, or the largest number if that is smaller.
     #[schemars(range(min = 1))]
-    pub min_samples: u32,
+    pub min_samples: Option<u32>,
     /// The largest number of samples.
     #[schemars(range(min = 1))]
     pub max_samples: u32,
@@ -92,7 +92,7 @@ impl Default for RawRepeat {
     fn default() -> Self {
         Self {
             warmup: 0,
-            min_samples: 3,
+            min_samples: None,
             max_samples: 20,
             max_time: "200ms".to_owned(),
             min_sample: "1ms".to_owned(),
@@ -109,9 +109,9 @@ pub struct RawPredict {
     pub batch_sizes: Vec<RawBatchSize>,
     /// Calls before the first sample whose times are dropped.
     pub warmup: u32,
-    /// The least number of samples.
+    /// The least number of samples; if not given 3 for fits and 5 for predictions, or the largest number if that is smaller.
     #[schemars(range(min = 1))]
-    pub min_samples: u32,
+    pub min_samples: Option<u32>,
     /// The largest number of samples.
     #[schemars(range(min = 1))]
     pub max_samples: u32,
@@ -126,7 +126,7 @@ impl Default for RawPredict {
         Self {
             batch_sizes: [1, 10, 100].map(RawBatchSize::Rows).into_iter().chain([RawBatchSize::All]).collect(),
             warmup: 1,
-            min_samples: 5,
+            min_samples: None,
             max_samples: 30,
             max_time: "50ms".to_owned(),
             min_sample: "1ms".to_owned(),

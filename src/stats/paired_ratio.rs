@@ -341,7 +341,7 @@ mod tests {
     proptest! {
         #[test]
         fn swapping_the_sides_mirrors_the_verdict(
-            logs in prop::collection::vec(-0.3..0.3, 2..20), shift in -0.5..0.5, comparisons in 1_usize..50,
+            logs in prop::collection::vec(-0.3..0.3_f64, 2..20), shift in -0.5..0.5_f64, comparisons in 1_usize..50,
         ) {
             let family = Family { alpha: 0.05, comparisons };
             let there: Vec<f64> = logs.iter().map(|x| x + shift).collect();

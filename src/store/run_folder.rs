@@ -126,6 +126,11 @@ pub fn read_manifest(folder: &Path) -> Result<Manifest, StoreError> {
     serde_json::from_slice(&bytes).map_err(|e| StoreError::Manifest { path, message: e.to_string() })
 }
 
+/// The newest run in a spec's folder.
+fn newest_below(folder: &Path) -> Option<PathBuf> {
+    runs(folder.parent()?, folder.file_name()?.to_str()?).ok()?.pop()
+}
+
 /// The folder that a user means by a path, `spec/run`, `run`, or the name of a spec (its newest run).
 ///
 /// # Errors
@@ -134,6 +139,9 @@ pub fn find(results: &Path, asked: &str) -> Result<PathBuf, StoreError> {
     let direct = PathBuf::from(asked);
     if direct.join(MANIFEST).is_file() {
         return Ok(direct);
+    }
+    if let Some(newest) = newest_below(&direct) {
+        return Ok(newest);
     }
     let below = results.join(asked);
     if below.join(MANIFEST).is_file() {

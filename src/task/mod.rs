@@ -101,10 +101,13 @@ pub struct Problem<'a> {
 #[serde(deny_unknown_fields)]
 pub struct Tolerances {
     /// Convex problems: the largest distance of the objective from its minimum, over the objective of the best constant prediction.
+    /// It is at least what the reference is certified to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1e-13, max = 1.0))]
     pub objective: Option<f64>,
     /// The largest difference of two predictions, over the standard deviation of the training target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1e-15, max = 1.0))]
     pub predictions: Option<f64>,
 }
 
@@ -116,6 +119,22 @@ pub struct Scores {
     /// Metrics that are undefined on these outputs, each with the reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub undefined: BTreeMap<String, String>,
+}
+
+impl Scores {
+    /// Adds a metric. JSON has no infinities, and a score that is none of the real numbers is none.
+    pub fn add(&mut self, name: &str, value: f64) {
+        if value.is_finite() {
+            self.metrics.insert(name.to_owned(), value);
+        } else {
+            self.undefine(name, format!("it is {value}"));
+        }
+    }
+
+    /// Says why a metric is undefined.
+    pub fn undefine(&mut self, name: &str, reason: String) {
+        self.undefined.insert(name.to_owned(), reason);
+    }
 }
 
 /// One point of a parity contract, evaluated for a pair of trials.

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::io;
 use std::path::Path;
 
-use ndarray::{Array1, Array2, ArrayView2, s};
+use ndarray::{Array1, Array2, ArrayView2, Axis};
 use safetensors::tensor::{Dtype, TensorView};
 
 use super::channel::Channel;
@@ -84,6 +84,7 @@ fn trial(channel: &mut Channel, request: &Request) -> Result<(), Ended> {
 
 /// The canonical arrays, as both languages load them.
 struct Arrays {
+    bundle: String,
     train_x: Array2<f64>,
     train_y: Array1<f64>,
     test_x: Array2<f64>,
@@ -98,6 +99,11 @@ fn regression(
     let Some(algorithm) = backend::regression(&request.implementation, &request.algorithm) else {
         return Err(Ended::Unsupported(format!("{} does not offer {}", framework.id, request.algorithm)));
     };
+    // The backends compute in one type on one device; another one is refused, never ignored.
+    if request.dtype != "float64" || request.device != "cpu" {
+        let reason = format!("{} computes in float64 on the CPU, not in {} on {}", framework.id, request.dtype, request.device);
+        return Err(Ended::Unsupported(reason));
+    }
     let regressor =
         algorithm.configure(&request.hyperparameters, &request.settings).map_err(Ended::Unsupported)?;
 
@@ -140,6 +146,7 @@ fn regression(
 fn load(manifest: &Path) -> Result<Arrays, Ended> {
     let bundle = Bundle::open(manifest).map_err(failed("BundleError"))?;
     Ok(Arrays {
+        bundle: bundle.hash().to_owned(),
         train_x: bundle.f64_matrix(TRAIN_FEATURES).map_err(failed("BundleError"))?,
         train_y: Array1::from(bundle.f64_vector(TRAIN_TARGET).map_err(failed("BundleError"))?),
         test_x: bundle.f64_matrix(TEST_FEATURES).map_err(failed("BundleError"))?,
@@ -163,7 +170,7 @@ fn predict(
         return Err(Ended::Failed { kind: "InvalidRequest", message });
     }
     let batches: Vec<ArrayView2<'_, f64>> =
-        (0..test.nrows() / rows).map(|b| test.slice(s![b * rows..(b + 1) * rows, ..])).collect();
+        test.axis_chunks_iter(Axis(0), rows).take(test.nrows() / rows).collect();
     let (samples, _) = measure(&SystemClock, &phase.repeat, |number| {
         let batch = batches[usize::try_from(number).unwrap_or_default() % batches.len()];
         Ok::<_, Ended>(black_box(model.predict(black_box(batch))))
@@ -190,6 +197,7 @@ fn receipt(
     Receipt {
         hyperparameters: read_back.hyperparameters.clone(),
         settings: read_back.settings.clone(),
+        bundle: arrays.bundle.clone(),
         dtype: "float64".to_owned(),
         layout: read_back.layout.to_owned(),
         train_rows: arrays.train_x.nrows() as u64,

@@ -206,6 +206,8 @@ pub struct Receipt {
     pub hyperparameters: Parameters,
     /// Every setting of this implementation.
     pub settings: Parameters,
+    /// The SHA-256 of the bundle's manifest, of the bytes that were loaded.
+    pub bundle: String,
     /// The floating-point type of the fitted parameters.
     pub dtype: String,
     /// The memory layout in which the framework computed: `row-major` or `column-major`.

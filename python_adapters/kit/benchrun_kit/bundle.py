@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,13 +21,16 @@ class Bundle:
     """The roles of one bundle: for each the file, the tensor in it, and the dtype and shape it must have."""
 
     path: Path
+    #: SHA-256 of the manifest's bytes, for the receipt: which bundle was really read.
+    sha256: str
     roles: Mapping[str, Mapping[str, object]]
 
     @classmethod
     def open(cls, path: Path) -> Bundle:
         """Read the manifest. Hashes are the runner's to verify."""
         try:
-            return cls(path, json.loads(path.read_text(encoding="utf-8"))["roles"])
+            content = path.read_bytes()
+            return cls(path, hashlib.sha256(content).hexdigest(), json.loads(content)["roles"])
         except KeyError as error:
             raise BundleError(f"{path} lacks the key {error}") from error
         except (OSError, ValueError) as error:

@@ -22,13 +22,18 @@ class ReceiptError(Exception):
 
 
 def receipt(
-    request: Request, read_back: ReadBack, fitted: Sequence[np.ndarray], warned: Iterable[Warning]
+    request: Request,
+    read_back: ReadBack,
+    bundle: str,
+    fitted: Sequence[np.ndarray],
+    warned: Iterable[Warning],
 ) -> dict[str, Any]:
     """The fields of the event `receipt`.
 
     Args:
         request: What was asked for; only its names and its allowance of threads are used.
         read_back: What the adapter read from its framework.
+        bundle: The SHA-256 of the bundle's manifest that was read.
         fitted: The arrays that the fit was given.
         warned: Every warning that was shown; they are listed in `work`.
     """
@@ -41,6 +46,7 @@ def receipt(
     return {
         "hyperparameters": _named(read_back.hyperparameters, request.hyperparameters, "hyperparameter"),
         "settings": _named(read_back.settings, request.settings, "setting"),
+        "bundle": bundle,
         "dtype": read_back.dtype,
         "layout": read_back.layout,
         "train_rows": rows if read_back.train_rows is None else read_back.train_rows,

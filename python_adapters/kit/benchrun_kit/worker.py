@@ -72,7 +72,7 @@ def _trial(channel: Channel, request: Request, manifest: Manifest) -> None:
         from .receipt import receipt
 
         read_back = model.read_back(warned.all())
-        channel.send("receipt", **receipt(request, read_back, inputs.training, warned.all()))
+        channel.send("receipt", **receipt(request, read_back, bundle.sha256, inputs.training, warned.all()))
         bundle.check_unchanged(arrays)
         channel.send("outputs", **write_outputs(model, inputs.test, Path(request.output_dir)))
     channel.send("done")

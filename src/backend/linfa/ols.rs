@@ -1,4 +1,4 @@
-//! Ordinary least squares by linfa-linear: QR decomposition of the centred rows (linfa-linalg).
+//! Ordinary least squares by linfa-linear: QR decomposition (linfa-linalg), with a column of ones for the intercept.
 
 use linfa::DatasetBase;
 use linfa::traits::{Fit, Predict};

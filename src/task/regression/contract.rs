@@ -33,28 +33,28 @@ pub fn score(problem: &Problem<'_>, outputs: &Outputs, scores: &mut Scores) -> R
     let predictions = outputs.predictions.to_vec();
     for (name, value) in metrics::score(&truth, &predictions)? {
         match value {
-            Ok(value) => scores.metrics.insert(name.to_owned(), value).map(drop),
-            Err(reason) => scores.undefined.insert(name.to_owned(), reason.to_string()).map(drop),
-        };
+            Ok(value) => scores.add(name, value),
+            Err(reason) => scores.undefine(name, reason.to_string()),
+        }
     }
     if let Some(linear) = &outputs.linear {
         let coefficients = linear.coefficients.to_vec();
         #[expect(clippy::cast_precision_loss, reason = "a number of features")]
         let non_zero = metrics::non_zero_coefficients(&coefficients)? as f64;
-        scores.metrics.insert("non_zero_coefficients".to_owned(), non_zero);
+        scores.add("non_zero_coefficients", non_zero);
         let convex = match Convex::of(problem) {
             Ok(convex) => convex,
             // The data are at fault, not the trial: its other metrics stand, and no pair will be comparable.
             Err(TaskError::Reference(reason)) => {
-                scores.undefined.insert("objective_gap".to_owned(), reason);
+                scores.undefine("objective_gap", reason);
                 return Ok(());
             }
             Err(error) => return Err(error),
         };
         let objective = convex.objective(linear);
-        scores.metrics.insert("objective".to_owned(), objective);
-        scores.metrics.insert("objective_gap".to_owned(), convex.reference.gap(objective));
-        scores.metrics.insert("coefficient_difference".to_owned(), convex.coefficient_difference(linear));
+        scores.add("objective", objective);
+        scores.add("objective_gap", convex.reference.gap(objective));
+        scores.add("coefficient_difference", convex.coefficient_difference(linear));
     }
     Ok(())
 }
@@ -109,10 +109,9 @@ impl Convex {
     /// The largest difference from the reference's coefficients, over the largest of these.
     fn coefficient_difference(&self, linear: &Linear) -> f64 {
         let reference = &self.reference.coefficients;
-        let largest = reference.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
-        let difference =
-            reference.iter().zip(&linear.coefficients).fold(0.0_f64, |m, (a, b)| m.max((a - b).abs()));
-        if difference == 0.0 { 0.0 } else { difference / largest }
+        let scale = largest(reference.iter().map(|v| v.abs()));
+        let difference = largest_difference(reference, &linear.coefficients);
+        if difference == 0.0 { 0.0 } else { difference / scale }
     }
 }
 
@@ -120,10 +119,10 @@ fn objective_check(problem: &Problem<'_>, convex: &Convex, a: (&str, &Linear), b
     let allowed = problem.tolerances.objective.unwrap_or(OBJECTIVE);
     let gap = |linear| convex.reference.gap(convex.objective(linear));
     let (gap_a, gap_b) = (gap(a.1), gap(b.1));
-    let figure = gap_a.abs().max(gap_b.abs());
+    let figure = largest([gap_a.abs(), gap_b.abs()]);
     let far: Vec<String> = [(a.0, gap_a), (b.0, gap_b)]
         .iter()
-        .filter(|(_, gap)| gap.abs() > allowed)
+        .filter(|(_, gap)| !within(gap.abs(), allowed))
         .map(|(name, gap)| format!("{name} is {gap:.1e} from the optimum"))
         .collect();
     Check {
@@ -149,12 +148,12 @@ fn own_predictions(
 ) -> Check {
     let own = |outputs: &Outputs, linear: &Linear| {
         let implied = test.dot(&linear.coefficients) + linear.intercept;
-        largest(&implied, &outputs.predictions) / convex.reference.target_deviation
+        largest_difference(&implied, &outputs.predictions) / convex.reference.target_deviation
     };
     let (own_a, own_b) = (own(a.0.1, a.1), own(b.0.1, b.1));
     let wrong: Vec<String> = [(a.0.0, own_a), (b.0.0, own_b)]
         .iter()
-        .filter(|(_, difference)| *difference > OWN_PREDICTIONS)
+        .filter(|(_, difference)| !within(*difference, OWN_PREDICTIONS))
         .map(|(name, difference)| {
             format!("{name}'s predictions differ by {difference:.1e} of the target's deviation from those of its own coefficients")
         })
@@ -164,7 +163,7 @@ fn own_predictions(
         agrees: wrong.is_empty(),
         contender: Some(format!("{own_a:.2e}")),
         baseline: Some(format!("{own_b:.2e}")),
-        figure: Some(own_a.max(own_b)),
+        figure: Some(largest([own_a, own_b])),
         allowed: Some(OWN_PREDICTIONS),
         finding: if wrong.is_empty() {
             "predictions are those of the reported coefficients".to_owned()
@@ -216,19 +215,17 @@ fn linear_predictions(
         .copied()
         .max_by(|x, y| (x.0 / x.1).total_cmp(&(y.0 / y.1)))
         .unwrap_or((0.0, accuracy));
-    let largest = differences.iter().fold(0.0_f64, |m, d| m.max(d.0));
-    predictions_check(figure, allowed, largest, &note)
+    predictions_check(figure, allowed, largest(differences.iter().map(|d| d.0)), &note)
 }
 
 fn plain_predictions(problem: &Problem<'_>, a: &Outputs, b: &Outputs, deviation: f64) -> Check {
     let allowed = problem.tolerances.predictions.unwrap_or(PREDICTIONS);
-    let figure = largest(&a.predictions, &b.predictions) / deviation;
+    let figure = largest_difference(&a.predictions, &b.predictions) / deviation;
     predictions_check(figure, allowed, figure, "")
 }
 
 fn predictions_check(figure: f64, allowed: f64, largest: f64, note: &str) -> Check {
-    // A difference that is not a number compares as false.
-    let agrees = figure <= allowed;
+    let agrees = within(figure, allowed);
     Check {
         name: "predictions".to_owned(),
         agrees,
@@ -244,6 +241,16 @@ fn predictions_check(figure: f64, allowed: f64, largest: f64, note: &str) -> Che
     }
 }
 
-fn largest(a: &Array1<f64>, b: &Array1<f64>) -> f64 {
-    a.iter().zip(b).fold(0.0, |m: f64, (x, y)| m.max((x - y).abs()))
+/// Whether a figure is allowed. One that is not a number never is: coefficients of 1e308 are finite, but what follows from them is not.
+fn within(figure: f64, allowed: f64) -> bool {
+    figure <= allowed
+}
+
+/// The largest of some figures of at least 0; not a number if one of them is none.
+fn largest(figures: impl IntoIterator<Item = f64>) -> f64 {
+    figures.into_iter().fold(0.0, |m: f64, f| if m.is_nan() || f.is_nan() { f64::NAN } else { m.max(f) })
+}
+
+fn largest_difference(a: &Array1<f64>, b: &Array1<f64>) -> f64 {
+    largest(a.iter().zip(b).map(|(x, y)| (x - y).abs()))
 }

@@ -274,3 +274,100 @@ fn duality_gap(y: &Col<f64>, w: &Col<f64>, residual: &Col<f64>, gradient: &Col<f
     let cross = y.transpose() * residual;
     (extended * (1.0 + scale * scale) / 2.0 - scale * cross) / n + penalty.l1 * absolute
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Deserialize)]
+    struct File {
+        x: Vec<Vec<f64>>,
+        y: Vec<f64>,
+        cases: Vec<Case>,
+    }
+
+    #[derive(Deserialize)]
+    struct Case {
+        algorithm: String,
+        hyperparameters: Parameters,
+        coefficients: Vec<f64>,
+        intercept: f64,
+    }
+
+    fn file() -> (Array2<f64>, Array1<f64>, Vec<Case>) {
+        let file: File = serde_json::from_str(include_str!("../../../tests/reference/linear_models.json")).unwrap();
+        let shape = (file.x.len(), file.x[0].len());
+        let x = Array2::from_shape_vec(shape, file.x.into_iter().flatten().collect()).unwrap();
+        (x, Array1::from(file.y), file.cases)
+    }
+
+    #[test]
+    fn references_equal_scikit_learn() {
+        let (x, y, cases) = file();
+        assert_eq!(cases.len(), 8);
+        for case in cases {
+            let penalty = Penalty::of(&case.algorithm, &case.hyperparameters, y.len()).unwrap();
+            let reference = Reference::solve(x.view(), y.view(), penalty).unwrap();
+            for (ours, theirs) in reference.coefficients.iter().zip(&case.coefficients) {
+                assert!((ours - theirs).abs() < 1e-9, "{}: {ours} {theirs}", case.algorithm);
+            }
+            assert!((reference.intercept - case.intercept).abs() < 1e-8, "{}", case.algorithm);
+            assert!(reference.certified_gap.abs() <= CERTIFIED_GAP);
+            let theirs = penalty.objective(x.view(), y.view(), Array1::from(case.coefficients).view(), case.intercept);
+            assert!(reference.gap(theirs).abs() < 1e-13, "{}: {}", case.algorithm, reference.gap(theirs));
+        }
+    }
+
+    /// An answer moved along any direction is as far from the optimum as the bound says, or nearer.
+    #[test]
+    fn predictions_stay_within_the_bound() {
+        let (x, y, cases) = file();
+        for case in cases {
+            let penalty = Penalty::of(&case.algorithm, &case.hyperparameters, y.len()).unwrap();
+            let reference = Reference::solve(x.view(), y.view(), penalty).unwrap();
+            for direction in 0..x.ncols() {
+                for step in [1e-3, -1e-2, 0.3] {
+                    let mut moved = reference.coefficients.clone();
+                    moved[direction] += step;
+                    let b = if penalty.intercept { y.mean().unwrap() - x.mean_axis(ndarray::Axis(0)).unwrap().dot(&moved) } else { 0.0 };
+                    let gap = reference.gap(penalty.objective(x.view(), y.view(), moved.view(), b));
+                    assert!(gap > 0.0, "no answer is below the minimum");
+                    for row in x.outer_iter() {
+                        let difference = (row.dot(&moved) + b - row.dot(&reference.coefficients) - reference.intercept).abs();
+                        let bound = gap.sqrt() * reference.amplification(row) * reference.target_deviation;
+                        assert!(difference <= bound * (1.0 + 1e-9), "{}: {difference} beyond {bound}", case.algorithm);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn fewer_rows_than_features_determine_only_their_own_predictions() {
+        let (x, y, _) = file();
+        let (x, y) = (x.select(ndarray::Axis(0), &[0, 1, 2]), y.select(ndarray::Axis(0), &[0, 1, 2]));
+        let penalty = Penalty { l1: 0.0, l2: 0.0, intercept: true };
+        let reference = Reference::solve(x.view(), y.view(), penalty).unwrap();
+        assert!(reference.objective < 1e-20, "three rows are interpolated");
+        assert!(x.outer_iter().all(|row| reference.amplification(row).is_finite()));
+        assert!(reference.amplification(Array1::from(vec![1.0, 0.0, 0.0, 0.0, 0.0]).view()).is_infinite());
+    }
+
+    #[test]
+    fn a_constant_target_has_no_reference() {
+        let (x, y, _) = file();
+        let constant = Array1::from_elem(y.len(), 2.0);
+        let penalty = Penalty { l1: 0.0, l2: 0.0, intercept: true };
+        let error = Reference::solve(x.view(), constant.view(), penalty).unwrap_err();
+        assert_eq!(error, "the training target is constant");
+    }
+
+    #[test]
+    fn a_strong_penalty_leaves_nothing() {
+        let (x, y, _) = file();
+        let penalty = Penalty { l1: 1e6, l2: 0.0, intercept: true };
+        let reference = Reference::solve(x.view(), y.view(), penalty).unwrap();
+        assert!(reference.coefficients.iter().all(|c| *c == 0.0));
+    }
+}

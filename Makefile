@@ -1,0 +1,34 @@
+# Short names for what CONTRIBUTING.md describes. The two commands of the README need no make.
+CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/benchrun
+RUFF  := $(CACHE)/lint/bin/ruff
+
+.PHONY: run test lint format features schemas
+
+run:            ## the main job, on real data
+	cargo run --release -- specs/classical.toml
+
+test:           ## all tests
+	cargo test --release
+
+lint: features $(RUFF) ## formatting, clippy, ruff
+	cargo fmt --check
+	cargo clippy --release --all-targets -- -D warnings
+	$(RUFF) check --config python_adapters/ruff.toml python_adapters tests
+	$(RUFF) format --check --config python_adapters/ruff.toml python_adapters tests
+
+format: $(RUFF)
+	cargo fmt
+	$(RUFF) format --config python_adapters/ruff.toml python_adapters tests
+
+features:       ## building and testing must compile the dependencies alike, or polars is compiled twice
+	@cargo tree -e normal,build --prefix none -f '{p} [{f}]' | sed 's/ (\*)//' | sort -u > .features-build
+	@cargo tree -e normal,build,dev --prefix none -f '{p} [{f}]' | sed 's/ (\*)//' | sort -u > .features-test
+	@different=$$(comm -23 .features-build .features-test); rm -f .features-build .features-test; \
+	 if [ -n "$$different" ]; then echo "built with other features than tested:"; echo "$$different"; exit 1; fi
+
+schemas:        ## writes schemas/ anew from the types
+	BENCHRUN_WRITE_SCHEMAS=1 cargo test --release --lib schemas_are
+
+$(RUFF):
+	python3 -m venv $(CACHE)/lint
+	$(CACHE)/lint/bin/pip install --quiet ruff==0.17.5

@@ -1,0 +1,117 @@
+//! Planted frauds and faults: each is caught and named; honest deviations are accepted.
+
+use serde_json::Value;
+
+use crate::adapters::adapter;
+use crate::support::Place;
+
+/// Runs the suspect with one fault against scikit-learn, and gives the comparison of the pair.
+fn judged(faults: &[&str]) -> Vec<(Value, i32)> {
+    let place = Place::new();
+    let folder = adapter(&place, "suspect");
+    let mut found = Vec::new();
+    for fault in faults {
+        let name = format!("fault_{fault}");
+        let spec = format!(
+            r#"
+name = "{name}"
+[protocol]
+blocks = 2
+timeout = "15s"
+memory = "2GiB"
+[protocol.fit]
+max_samples = 3
+[protocol.predict]
+batch_sizes = ["all"]
+max_samples = 3
+[[experiment]]
+name      = "frauds"
+task      = "regression"
+datasets  = ["diabetes"]
+implementations = ["python/suspect", "rust/faer"]
+baseline = "rust/faer"
+[experiment.algorithms]
+ridge = {{ alpha = 1.0 }}
+[experiment.settings."python/suspect"]
+fault = "{fault}"
+"#
+        );
+        place.write(&format!("{name}.toml"), &spec);
+        let done = place.run(&[&format!("{name}.toml"), "--quiet", "--adapters", &folder, "--format", "json"]);
+        let comparison = done.json();
+        assert_eq!(comparison["finished"], true, "the run goes on: {fault}");
+        found.push((comparison["cases"][0]["pairs"][0].clone(), done.code.unwrap()));
+    }
+    found
+}
+
+#[track_caller]
+fn refused(pair: &Value, reason: &str) {
+    assert_eq!(pair["comparable"], false, "{reason}: {pair:#}");
+    assert_eq!(pair["phases"].as_array().unwrap().len(), 0, "no ratio is given");
+    let reasons: Vec<&str> = pair["reasons"].as_array().unwrap().iter().map(|r| r.as_str().unwrap()).collect();
+    assert!(reasons.iter().any(|r| r.contains(reason)), "{reason}: {reasons:#?}");
+}
+
+#[test]
+fn honest_deviations_are_accepted() {
+    for (pair, code) in judged(&["none", "other_rows", "print"]) {
+        assert_eq!(code, 0);
+        assert_eq!(pair["comparable"], true, "{pair:#}");
+        assert!(!pair["phases"].as_array().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn frauds_are_refused_and_named() {
+    let expected = [
+        ("fewer_rows", "training rows should be 353, but python/suspect used 176"),
+        ("hidden_fewer_rows", "python/suspect is"),
+        ("constant", "from the optimum"),
+        ("constant_predictions", "python/suspect's predictions differ by"),
+        ("other_alpha", "alpha should be 1, but python/suspect used 3"),
+        ("hidden_other_alpha", "from the optimum"),
+        ("noise", "predictions differ by"),
+        ("huge_coefficients", "from the optimum"),
+        ("threads", "python/suspect reports 4 threads, but 1 were allowed"),
+    ];
+    let found = judged(&expected.map(|(fault, _)| fault));
+    for ((_, reason), (pair, code)) in expected.iter().zip(found) {
+        assert_eq!(code, 0, "not comparable is a result");
+        refused(&pair, reason);
+    }
+}
+
+#[test]
+fn more_cpus_than_allowed_are_noticed() {
+    if std::thread::available_parallelism().map_or(1, usize::from) < 2 {
+        eprintln!("skipped: this machine has one CPU");
+        return;
+    }
+    let (pair, _) = judged(&["busy_threads"]).remove(0);
+    refused(&pair, "CPUs in fit");
+}
+
+#[test]
+fn faults_are_rows_and_the_run_goes_on() {
+    let expected = [
+        ("nan", "failed in 2 of 2 blocks: the output `predictions` holds 1 values that are not finite"),
+        ("shape", "failed in 2 of 2 blocks: the output `predictions` is F64 [88], but must be F64 [89]"),
+        ("raise", "failed in 2 of 2 blocks: ValueError: planted"),
+        ("exit", "crashed in 2 of 2 blocks: exited with code 3 without a result"),
+        ("abort", "crashed in 2 of 2 blocks: killed by signal 6"),
+        ("memory", "out_of_memory in 2 of 2 blocks"),
+    ];
+    let found = judged(&expected.map(|(fault, _)| fault));
+    for ((_, reason), (pair, code)) in expected.iter().zip(found) {
+        assert_eq!(code, 1, "trials failed: {reason}");
+        refused(&pair, reason);
+    }
+}
+
+#[test]
+fn a_hang_is_timed_out() {
+    let (pair, code) = judged(&["hang"]).remove(0);
+    assert_eq!(code, 1);
+    refused(&pair, "timed_out in 2 of 2 blocks: not done after 15s");
+}

@@ -1,0 +1,134 @@
+//! Bad specs: every error at once, each with its place, the nearest name and what is allowed.
+
+use crate::support::Place;
+
+const GOOD: &str = r#"name = "bad"
+
+[protocol]
+blocks = 2
+
+[[experiment]]
+name      = "linear"
+task      = "regression"
+datasets  = ["diabetes"]
+languages = ["rust", "python"]
+
+[experiment.algorithms]
+ridge = { alpha = 1.0 }
+"#;
+
+/// What `plan` prints on standard error for the good spec with one text replaced.
+fn printed(from: &str, to: &str) -> String {
+    assert!(GOOD.contains(from), "{from}");
+    printed_of(&GOOD.replace(from, to))
+}
+
+fn printed_of(text: &str) -> String {
+    let place = Place::new();
+    place.write("bad.toml", text);
+    let done = place.run(&["plan", "bad.toml"]);
+    assert_eq!(done.code, Some(2), "{}\n{}", done.stdout, done.stderr);
+    done.stderr
+}
+
+#[test]
+fn the_good_spec_is_good() {
+    let place = Place::new();
+    place.write("bad.toml", GOOD);
+    place.run(&["plan", "bad.toml"]).success();
+}
+
+#[test]
+fn syntax() {
+    insta::assert_snapshot!(printed("blocks = 2", "blocks = = 2"));
+}
+
+#[test]
+fn unknown_keys_and_names() {
+    let text = GOOD
+        .replace("blocks = 2", "block = 2\nthread = 1")
+        .replace("\"diabetes\"", "\"diabets\"")
+        .replace("languages", "langauges");
+    insta::assert_snapshot!(printed_of(&text));
+}
+
+#[test]
+fn unknown_names_inside() {
+    let text = GOOD
+        .replace("\"diabetes\"", "\"diabets\"")
+        .replace("[\"rust\", \"python\"]", "[\"rust\", \"pyton\"]")
+        .replace("ridge = { alpha = 1.0 }", "ridge = { alhpa = 1.0 }\nlaso = {}");
+    insta::assert_snapshot!(printed_of(&text));
+}
+
+#[test]
+fn values_of_the_wrong_type_or_range() {
+    let text = GOOD
+        .replace("blocks = 2", "blocks = \"many\"\nthreads = 0\ntimeout = 5")
+        .replace("task      = \"regression\"", "task = \"regresion\"");
+    insta::assert_snapshot!(printed_of(&text));
+}
+
+#[test]
+fn durations_sizes_and_parameters() {
+    let text = GOOD
+        .replace("blocks = 2", "blocks = 2\ntimeout = \"2 fortnights\"\nmemory = \"plenty\"")
+        .replace("alpha = 1.0", "alpha = [1.0, -1.0, \"big\", 1.0]");
+    insta::assert_snapshot!(printed_of(&text));
+}
+
+#[test]
+fn an_empty_matrix() {
+    let text = GOOD.to_owned() + "\n[[experiment.exclude]]\nalgorithm = \"ridge\"\n";
+    insta::assert_snapshot!(printed_of(&text));
+}
+
+#[test]
+fn an_exclude_that_matches_nothing() {
+    let text = GOOD.to_owned() + "\n[[experiment.exclude]]\ndataset = \"boston\"\n";
+    insta::assert_snapshot!(printed_of(&text));
+}
+
+#[test]
+fn a_matrix_over_the_limit() {
+    let many: Vec<String> = (1..=20_000).map(|i| format!("{i}.0")).collect();
+    let text = printed("alpha = 1.0", &format!("alpha = [{}]", many.join(", ")));
+    assert!(text.contains("the matrix has 120000 trials, and the limit is 100000"), "{text}");
+    assert!(text.contains("--max-trials 120000"), "{text}");
+}
+
+#[test]
+fn the_target_of_another_task() {
+    insta::assert_snapshot!(printed("\"diabetes\"", "\"iris\""));
+}
+
+#[test]
+fn settings_of_nobody() {
+    let text = GOOD.to_owned()
+        + "\n[experiment.settings.\"rust/linfa\"]\ntolerence = 1e-9\n[experiment.settings.\"rust/linfb\"]\ntolerance = 1e-9\n";
+    insta::assert_snapshot!(printed_of(&text));
+}
+
+#[test]
+fn generators_and_files() {
+    let sets = "{ generator = \"linaer\" }, { generator = \"linear\", rows = -5 }, { path = \"gone.csv\", target = \"y\" }, { rows = 5 }";
+    let text = printed("\"diabetes\"", sets);
+    let text = regex_path(&text);
+    insta::assert_snapshot!(text);
+}
+
+/// The test's own folder, which differs every time.
+fn regex_path(text: &str) -> String {
+    let Some(start) = text.find("there is no file ") else { return text.to_owned() };
+    let from = start + "there is no file ".len();
+    let end = from + text[from..].find("gone.csv").unwrap();
+    format!("{}[folder]/{}", &text[..from], &text[end..])
+}
+
+#[test]
+fn a_missing_spec_names_those_that_are_shipped() {
+    let place = Place::new();
+    let done = place.run(&["nothing.toml"]);
+    assert_eq!(done.code, Some(2));
+    assert!(done.stderr.contains("shipped specs: classical"), "{}", done.stderr);
+}
