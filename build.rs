@@ -7,12 +7,16 @@ use std::process::Command;
 use sha2::{Digest, Sha256};
 
 /// The dependencies whose versions receipts name.
-const VERSIONS: &[&str] = &["linfa", "linfa-linear", "linfa-elasticnet", "ndarray", "matrixmultiply", "faer", "polars"];
+const VERSIONS: &[&str] =
+    &["linfa", "linfa-linear", "linfa-elasticnet", "ndarray", "matrixmultiply", "faer", "polars"];
 
 fn main() {
     let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let version = Command::new(rustc).arg("--version").output().map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned());
+    let version = Command::new(rustc)
+        .arg("--version")
+        .output()
+        .map(|o| String::from_utf8_lossy(&o.stdout).trim().to_owned());
     let version = version.unwrap_or_else(|_| "unknown".to_owned());
     let variable = |name: &str| std::env::var(name).unwrap_or_default();
     let flags = variable("CARGO_ENCODED_RUSTFLAGS").replace('\u{1f}', " ");
@@ -25,7 +29,15 @@ fn main() {
     }
 
     let mut digest = Sha256::new();
-    for fact in [&version, &flags, &features, &variable("TARGET"), &variable("PROFILE"), &variable("OPT_LEVEL"), &lock] {
+    for fact in [
+        &version,
+        &flags,
+        &features,
+        &variable("TARGET"),
+        &variable("PROFILE"),
+        &variable("OPT_LEVEL"),
+        &lock,
+    ] {
         digest.update(fact.as_bytes());
         digest.update([0]);
     }
@@ -59,7 +71,8 @@ fn locked_versions(lock: &str, name: &str) -> String {
     let mut lines = lock.lines();
     while let Some(line) = lines.next() {
         if line == format!("name = \"{name}\"") {
-            versions.extend(lines.next().and_then(|l| l.strip_prefix("version = ")).map(|v| v.trim_matches('"')));
+            versions
+                .extend(lines.next().and_then(|l| l.strip_prefix("version = ")).map(|v| v.trim_matches('"')));
         }
     }
     versions.join(", ")

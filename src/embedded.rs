@@ -22,7 +22,11 @@ pub fn spec(name: &str) -> Option<&'static str> {
 /// The names of the shipped specs.
 pub fn spec_names() -> Vec<String> {
     let is_spec = |f: &&include_dir::File<'_>| f.path().extension().is_some_and(|e| e == "toml");
-    SPECS.files().filter(is_spec).filter_map(|f| Some(f.path().file_stem()?.to_string_lossy().into_owned())).collect()
+    SPECS
+        .files()
+        .filter(is_spec)
+        .filter_map(|f| Some(f.path().file_stem()?.to_string_lossy().into_owned()))
+        .collect()
 }
 
 /// The folder of the adapters, unpacked into the cache once for each build.

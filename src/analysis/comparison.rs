@@ -123,10 +123,13 @@ pub fn compare(manifest: &Manifest, state: &RunState) -> Comparison {
     let drafts: Vec<Draft<'_>> = manifest
         .cases
         .iter()
-        .map(|case| Draft::new(manifest, state, case, by_case.get(case.id.as_str()).map_or(&[], Vec::as_slice)))
+        .map(|case| {
+            Draft::new(manifest, state, case, by_case.get(case.id.as_str()).map_or(&[], Vec::as_slice))
+        })
         .collect();
     let family: usize = drafts.iter().map(Draft::primary_comparisons).sum();
-    let unsupported: usize = manifest.cases.iter().flat_map(|c| &c.arms).filter(|a| a.unsupported.is_some()).count();
+    let unsupported: usize =
+        manifest.cases.iter().flat_map(|c| &c.arms).filter(|a| a.unsupported.is_some()).count();
     if unsupported > 0 {
         *trials.entry(Status::Unsupported.word().to_owned()).or_default() += unsupported as u64;
     }
@@ -157,7 +160,12 @@ struct PairDraft {
 }
 
 impl<'a> Draft<'a> {
-    fn new(manifest: &'a Manifest, state: &'a RunState, case: &'a CaseRecord, trials: &[&'a TrialRecord]) -> Self {
+    fn new(
+        manifest: &'a Manifest,
+        state: &'a RunState,
+        case: &'a CaseRecord,
+        trials: &[&'a TrialRecord],
+    ) -> Self {
         let of = |id: &str| -> Vec<&TrialRecord> {
             trials.iter().copied().filter(|t| t.trial.implementation == id).collect()
         };
@@ -215,7 +223,11 @@ fn pair(
     for (name, trials) in [(contender, own), (case.baseline.as_str(), baseline)] {
         for failure in summary::failures(trials) {
             let (status, reason) = (failure.status.word(), failure.reason);
-            reasons.add(format!("{name} {status} in {} of {} blocks: {reason}", failure.trials, trials.len()));
+            reasons.add(format!(
+                "{name} {status} in {} of {} blocks: {reason}",
+                failure.trials,
+                trials.len()
+            ));
         }
     }
     let worked = |trials: &[&TrialRecord]| trials.iter().filter(|t| t.status == Some(Status::Ok)).count();
@@ -285,7 +297,10 @@ impl Reasons {
     }
 
     fn into_texts(self) -> Vec<String> {
-        self.0.into_iter().map(|(text, count)| if count > 1 { format!("{text} (in {count} blocks)") } else { text }).collect()
+        self.0
+            .into_iter()
+            .map(|(text, count)| if count > 1 { format!("{text} (in {count} blocks)") } else { text })
+            .collect()
     }
 }
 

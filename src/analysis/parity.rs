@@ -14,11 +14,19 @@ const CPU_SLACK: f64 = 1.05;
 const CPU_MINIMUM_NS: u64 = 100_000_000;
 
 /// Every point on which two trials of one block must agree, apart from their outputs.
-pub fn checks(case: &CaseRecord, bundle: &BundleRecord, contender: &TrialRecord, baseline: &TrialRecord) -> Vec<Check> {
+pub fn checks(
+    case: &CaseRecord,
+    bundle: &BundleRecord,
+    contender: &TrialRecord,
+    baseline: &TrialRecord,
+) -> Vec<Check> {
     let names = (contender.trial.implementation.as_str(), baseline.trial.implementation.as_str());
     let (Some(a), Some(b)) = (&contender.receipt, &baseline.receipt) else {
         let missing = if contender.receipt.is_none() { names.0 } else { names.1 };
-        return vec![disagreement("receipt", format!("{missing} sent no receipt: nothing proves what it did"))];
+        return vec![disagreement(
+            "receipt",
+            format!("{missing} sent no receipt: nothing proves what it did"),
+        )];
     };
     let mut checks = vec![
         work("training rows", names, (a.train_rows, b.train_rows), bundle.train_rows),
@@ -29,7 +37,11 @@ pub fn checks(case: &CaseRecord, bundle: &BundleRecord, contender: &TrialRecord,
         cpus(names, contender, baseline),
     ];
     checks.extend(case.binding.iter().map(|name| hyperparameter(case, name, names, (a, b))));
-    checks.extend([(names.0, a, contender), (names.1, b, baseline)].iter().map(|side| threads(case, side.0, side.1, side.2)));
+    checks.extend(
+        [(names.0, a, contender), (names.1, b, baseline)]
+            .iter()
+            .map(|side| threads(case, side.0, side.1, side.2)),
+    );
     checks
 }
 
@@ -58,7 +70,10 @@ fn same(name: &str, names: (&str, &str), values: (&str, &str), wanted: &str) -> 
         finding: if agrees {
             format!("{name} {wanted} on both sides")
         } else {
-            format!("{name} should be {wanted}, but {} used {} and {} used {}", names.0, values.0, names.1, values.1)
+            format!(
+                "{name} should be {wanted}, but {} used {} and {} used {}",
+                names.0, values.0, names.1, values.1
+            )
         },
     }
 }
@@ -77,7 +92,12 @@ fn work(name: &str, names: (&str, &str), values: (u64, u64), wanted: u64) -> Che
     same(name, names, (&values.0.to_string(), &values.1.to_string()), &wanted.to_string())
 }
 
-fn hyperparameter(case: &CaseRecord, name: &str, names: (&str, &str), receipts: (&Receipt, &Receipt)) -> Check {
+fn hyperparameter(
+    case: &CaseRecord,
+    name: &str,
+    names: (&str, &str),
+    receipts: (&Receipt, &Receipt),
+) -> Check {
     let wanted = &case.hyperparameters[name];
     let used = |receipt: &Receipt| receipt.hyperparameters.get(name).cloned();
     let text = |value: &Option<_>| match value {
@@ -93,7 +113,10 @@ fn hyperparameter(case: &CaseRecord, name: &str, names: (&str, &str), receipts: 
         finding: if agrees {
             format!("{name} = {wanted} on both sides")
         } else {
-            format!("{name} should be {wanted}, but {} used {} and {} used {}", names.0, values.0, names.1, values.1)
+            format!(
+                "{name} should be {wanted}, but {} used {} and {} used {}",
+                names.0, values.0, names.1, values.1
+            )
         },
         contender: Some(values.0),
         baseline: Some(values.1),
@@ -125,13 +148,13 @@ fn threads(case: &CaseRecord, name: &str, receipt: &Receipt, trial: &TrialRecord
     };
     if receipt.threads.pool as u64 > case.threads {
         check.agrees = false;
-        check.finding = format!("{name} reports {} threads, but {allowed} were allowed", receipt.threads.pool);
+        check.finding =
+            format!("{name} reports {} threads, but {allowed} were allowed", receipt.threads.pool);
     } else if let Some((usage, phase)) = busiest
         && usage > CPU_SLACK * allowed
     {
         check.agrees = false;
-        check.finding =
-            format!("{name} used {usage:.2} CPUs in {phase}, but {allowed} threads were allowed");
+        check.finding = format!("{name} used {usage:.2} CPUs in {phase}, but {allowed} threads were allowed");
     }
     check
 }

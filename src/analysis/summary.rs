@@ -102,7 +102,10 @@ pub fn failures(trials: &[&TrialRecord]) -> Vec<Failure> {
 
 fn remarks(ok: &[&TrialRecord]) -> Vec<String> {
     use crate::task::parameter::Value;
-    let capped = ok.iter().filter_map(|t| t.receipt.as_ref()).find(|r| r.work.get("converged") == Some(&Value::Bool(false)));
+    let capped = ok
+        .iter()
+        .filter_map(|t| t.receipt.as_ref())
+        .find(|r| r.work.get("converged") == Some(&Value::Bool(false)));
     capped
         .map(|receipt| match receipt.work.get("iterations") {
             Some(iterations) => format!("stopped at its iteration cap ({iterations})"),

@@ -31,8 +31,14 @@ pub struct Framework {
 const FRAMEWORKS: &[&Framework] = &[&linfa::FRAMEWORK, &faer::FRAMEWORK];
 
 /// Every native regression algorithm.
-const REGRESSION: &[&dyn RegressionAlgorithm] =
-    &[&linfa::ols::Ols, &linfa::elastic_net::RIDGE, &linfa::elastic_net::LASSO, &linfa::elastic_net::ELASTIC_NET, &faer::ols::Ols, &faer::ridge::Ridge];
+const REGRESSION: &[&dyn RegressionAlgorithm] = &[
+    &linfa::ols::Ols,
+    &linfa::elastic_net::RIDGE,
+    &linfa::elastic_net::LASSO,
+    &linfa::elastic_net::ELASTIC_NET,
+    &faer::ols::Ols,
+    &faer::ridge::Ridge,
+];
 
 /// A regression algorithm of one framework.
 pub trait RegressionAlgorithm: Sync {
@@ -48,7 +54,11 @@ pub trait RegressionAlgorithm: Sync {
     ///
     /// # Errors
     /// A phrase that says what cannot be honoured.
-    fn configure(&self, hyperparameters: &Parameters, settings: &Parameters) -> Result<Box<dyn Regressor>, String>;
+    fn configure(
+        &self,
+        hyperparameters: &Parameters,
+        settings: &Parameters,
+    ) -> Result<Box<dyn Regressor>, String>;
 }
 
 /// A configured regressor.
@@ -57,7 +67,8 @@ pub trait Regressor {
     ///
     /// # Errors
     /// The framework's message.
-    fn fit(&self, x: ArrayView2<'_, f64>, y: ArrayView1<'_, f64>) -> Result<Box<dyn FittedRegressor>, String>;
+    fn fit(&self, x: ArrayView2<'_, f64>, y: ArrayView1<'_, f64>)
+    -> Result<Box<dyn FittedRegressor>, String>;
 }
 
 /// A fitted regressor.
@@ -120,7 +131,10 @@ pub fn framework(implementation: &str) -> Option<&'static Framework> {
 
 /// The versions that a worker of this implementation reports.
 pub fn versions(implementation: &str) -> BTreeMap<String, String> {
-    let own = framework(implementation).into_iter().flat_map(|f| f.versions).map(|(name, version)| ((*name).to_owned(), (*version).to_owned()));
+    let own = framework(implementation)
+        .into_iter()
+        .flat_map(|f| f.versions)
+        .map(|(name, version)| ((*name).to_owned(), (*version).to_owned()));
     own.chain([("rust".to_owned(), env!("BENCHRUN_RUSTC").to_owned())]).collect()
 }
 
@@ -135,7 +149,8 @@ mod tests {
     fn problem(rows: usize, features: usize) -> (Array2<f64>, Array1<f64>) {
         let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(3);
         // Uncentred on purpose: features have means far from zero.
-        let x = Array2::from_shape_fn((rows, features), |(_, j)| random.random::<f64>() * (j + 1) as f64 + 5.0);
+        let x =
+            Array2::from_shape_fn((rows, features), |(_, j)| random.random::<f64>() * (j + 1) as f64 + 5.0);
         let y = x.outer_iter().map(|row| row.sum() + 2.0 + random.random::<f64>()).collect();
         (x, y)
     }
@@ -174,12 +189,16 @@ mod tests {
                 let fitted = regressor.fit(x.view(), y.view()).unwrap();
                 let read = fitted.read_back();
                 assert_eq!(read.hyperparameters.len(), asked.len(), "{name}");
-                assert!(asked.iter().all(|(k, v)| read.hyperparameters[k].agrees_with(v)), "{name}: {read:?}");
+                assert!(
+                    asked.iter().all(|(k, v)| read.hyperparameters[k].agrees_with(v)),
+                    "{name}: {read:?}"
+                );
                 assert!(settings.iter().all(|(k, v)| read.settings[k].agrees_with(v)), "{name}: {read:?}");
 
                 let penalty = Penalty::of(algorithm.name(), &asked, y.len()).unwrap();
                 let reference = Reference::solve(x.view(), y.view(), penalty).unwrap();
-                let objective = penalty.objective(x.view(), y.view(), read.coefficients.view(), read.intercept);
+                let objective =
+                    penalty.objective(x.view(), y.view(), read.coefficients.view(), read.intercept);
                 assert!(reference.gap(objective).abs() < 1e-12, "{name}: {}", reference.gap(objective));
 
                 let all = fitted.predict(x.view());
@@ -199,7 +218,8 @@ mod tests {
         let (x, y) = problem(30, 3);
         for algorithm in REGRESSION {
             let fit = || {
-                let regressor = algorithm.configure(&parameters(algorithm.name(), true), &tight(*algorithm)).unwrap();
+                let regressor =
+                    algorithm.configure(&parameters(algorithm.name(), true), &tight(*algorithm)).unwrap();
                 regressor.fit(x.view(), y.view()).unwrap().read_back().coefficients
             };
             assert_eq!(fit(), fit());
@@ -219,7 +239,12 @@ mod tests {
         let definition = crate::task::TASKS[0].definition();
         for implementation in implementations() {
             for offer in &implementation.offers {
-                assert!(definition.algorithm(&offer.algorithm).is_some(), "{} {}", implementation.id, offer.algorithm);
+                assert!(
+                    definition.algorithm(&offer.algorithm).is_some(),
+                    "{} {}",
+                    implementation.id,
+                    offer.algorithm
+                );
                 for setting in &offer.settings {
                     assert_eq!(setting.check(&setting.default).as_ref(), Ok(&setting.default));
                     assert!(!setting.binding, "a setting belongs to one implementation");

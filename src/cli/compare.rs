@@ -3,8 +3,8 @@
 use super::run::{exit, report};
 use super::{CompareArgs, Exit, Failure};
 use crate::analysis::comparison::compare as judge;
-use crate::store::{journal, run_folder};
 use crate::store::state::RunState;
+use crate::store::{journal, run_folder};
 
 /// Compares a run.
 pub fn compare(args: &CompareArgs) -> Result<Exit, Failure> {

@@ -9,7 +9,8 @@ use crate::files::cache_root;
 pub fn data(command: &DataCommand) -> Result<Exit, Failure> {
     let cache = cache_root().map_err(|e| Failure::missing(&e))?;
     let (DataCommand::Fetch { names } | DataCommand::Verify { names }) = command;
-    let names = if names.is_empty() { catalogue::names() } else { names.iter().map(String::as_str).collect() };
+    let names =
+        if names.is_empty() { catalogue::names() } else { names.iter().map(String::as_str).collect() };
     // Unknown names are told before anything is downloaded.
     let entries = names.iter().map(|name| catalogue::find(name)).collect::<Result<Vec<_>, _>>()?;
     let mut damaged = 0;
@@ -33,7 +34,8 @@ pub fn data(command: &DataCommand) -> Result<Exit, Failure> {
         }
     }
     if damaged > 0 {
-        let failure = Failure { exit: Exit::Missing, message: format!("{damaged} files are damaged"), hint: None };
+        let failure =
+            Failure { exit: Exit::Missing, message: format!("{damaged} files are damaged"), hint: None };
         return Err(failure.hint(Some("`benchrun data fetch` fetches them anew")));
     }
     Ok(Exit::Done)

@@ -16,7 +16,8 @@ pub fn to_file(path: &Path) {
     let is_first = FILE.get().is_none();
     *FILE.get_or_init(|| Mutex::new(None)).lock().unwrap_or_else(PoisonError::into_inner) = opened;
     if is_first {
-        let filter = EnvFilter::try_from_env("BENCHRUN_LOG").unwrap_or_else(|_| EnvFilter::new("benchrun=info"));
+        let filter =
+            EnvFilter::try_from_env("BENCHRUN_LOG").unwrap_or_else(|_| EnvFilter::new("benchrun=info"));
         let _ = tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(|| Writer).try_init();
     }
 }

@@ -33,7 +33,11 @@ pub struct Prepared {
 impl Prepared {
     /// The bundle of each case.
     pub fn bundles_by_case<'p>(&'p self, plan: &'p Plan) -> HashMap<&'p str, &'p Bundle> {
-        plan.cases.iter().zip(&self.manifest.cases).map(|(case, record)| (case.id.as_str(), &self.bundles[&record.bundle])).collect()
+        plan.cases
+            .iter()
+            .zip(&self.manifest.cases)
+            .map(|(case, record)| (case.id.as_str(), &self.bundles[&record.bundle]))
+            .collect()
     }
 }
 
@@ -89,7 +93,8 @@ pub fn prepare(
 pub fn share_cpus(threads: usize, machine: &Machine) -> Result<(Vec<usize>, Vec<usize>), Failure> {
     let Some(allowed) = &machine.cpu_set else { return Ok((Vec::new(), Vec::new())) };
     if threads > allowed.len() {
-        let message = format!("`protocol.threads` is {threads}, but this process may use {} CPUs", allowed.len());
+        let message =
+            format!("`protocol.threads` is {threads}, but this process may use {} CPUs", allowed.len());
         return Err(Failure::usage(message));
     }
     let (own, trial) = allowed.split_at(allowed.len() - threads);
@@ -146,7 +151,8 @@ fn case_record(plan: &Plan, case: &Case, workspace: &Workspace, bundle: String) 
 /// Labels each case with its numbers, and with whatever else differs between its algorithm's cases.
 fn label_cases(cases: &mut [CaseRecord]) {
     let mut values: HashMap<(String, String, String), BTreeSet<String>> = HashMap::new();
-    let key = |case: &CaseRecord, name: &String| (case.experiment.clone(), case.algorithm.clone(), name.clone());
+    let key =
+        |case: &CaseRecord, name: &String| (case.experiment.clone(), case.algorithm.clone(), name.clone());
     for case in &*cases {
         for (name, value) in &case.hyperparameters {
             values.entry(key(case, name)).or_default().insert(value.to_string());

@@ -25,7 +25,8 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     }
     let workspace = Workspace::open(&args.places)?;
     // Every spec is checked before the first one runs.
-    let specs = args.specs.iter().map(|s| workspace.spec(s, args.max_trials)).collect::<Result<Vec<_>, _>>()?;
+    let specs =
+        args.specs.iter().map(|s| workspace.spec(s, args.max_trials)).collect::<Result<Vec<_>, _>>()?;
     // The machine is read before this process restricts itself to some of its CPUs.
     let machine = Machine::read();
     for (spec, _) in &specs {
@@ -54,8 +55,9 @@ fn one(
     interrupt: &Interrupt,
 ) -> Result<Exit, Failure> {
     let mut plan = Plan::new(spec, &workspace.registry);
-    let trimmed = fit_budget(&mut plan, &args.places.results, args.trim)
-        .map_err(|m| Failure::usage(m).hint(Some("raise `protocol.budget`, or leave out cases with `--trim`")))?;
+    let trimmed = fit_budget(&mut plan, &args.places.results, args.trim).map_err(|m| {
+        Failure::usage(m).hint(Some("raise `protocol.budget`, or leave out cases with `--trim`"))
+    })?;
     if trimmed > 0 {
         say(&format!("the budget leaves out {trimmed} cases"));
     }
@@ -117,7 +119,10 @@ fn open(results: &Path, fresh: bool, prepared: &Prepared, text: &SpecText) -> Re
                 return Ok(folder);
             }
             Err(Some(NotContinued { run, differs_in })) => {
-                say(&format!("not continuing the unfinished run {run}: it differs in {}", differs_in.join(", ")));
+                say(&format!(
+                    "not continuing the unfinished run {run}: it differs in {}",
+                    differs_in.join(", ")
+                ));
             }
             Err(None) => {}
         }

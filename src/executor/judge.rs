@@ -46,17 +46,18 @@ pub fn pairs(
         .iter()
         .filter(|(implementation, _)| **implementation != baseline)
         .map(|(contender, path)| {
-            let checks = task.compare(&problem, (contender, path), (baseline, reference)).unwrap_or_else(|error| {
-                vec![Check {
-                    name: "outputs".to_owned(),
-                    agrees: false,
-                    contender: None,
-                    baseline: None,
-                    figure: None,
-                    allowed: None,
-                    finding: format!("the outputs could not be compared: {error}"),
-                }]
-            });
+            let checks =
+                task.compare(&problem, (contender, path), (baseline, reference)).unwrap_or_else(|error| {
+                    vec![Check {
+                        name: "outputs".to_owned(),
+                        agrees: false,
+                        contender: None,
+                        baseline: None,
+                        figure: None,
+                        allowed: None,
+                        finding: format!("the outputs could not be compared: {error}"),
+                    }]
+                });
             ((*contender).to_owned(), checks)
         })
         .collect()

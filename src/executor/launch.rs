@@ -46,14 +46,17 @@ impl Launcher {
     ) -> Result<Self, EnvironmentError> {
         let (program, arguments, record) = match &implementation.launch {
             Launch::Native => {
-                let program = own_binary()
-                    .map_err(|source| EnvironmentError::Io { path: "benchrun's own binary".into(), source })?;
+                let program = own_binary().map_err(|source| EnvironmentError::Io {
+                    path: "benchrun's own binary".into(),
+                    source,
+                })?;
                 let record =
                     ImplementationRecord { build: native::BUILD.to_owned(), environment: None, python: None };
                 (program, vec!["worker".to_owned()], record)
             }
             Launch::Python(adapter) => {
-                let Environment { key, python, interpreter } = Python::find()?.sync(adapter, cache, report)?;
+                let Environment { key, python, interpreter } =
+                    Python::find()?.sync(adapter, cache, report)?;
                 let record = ImplementationRecord {
                     build: adapter_build(adapter)?,
                     environment: Some(key),

@@ -37,7 +37,11 @@ pub type Sink<'s> = dyn FnMut(Vec<TrialEvent>) -> Result<(), ExecutorError> + 's
 ///
 /// # Errors
 /// The journal cannot be written. Everything that goes wrong with the worker is a status.
-pub fn run(job: &Job, interrupt: &Interrupt, sink: &mut Sink<'_>) -> Result<(Status, Option<PathBuf>), ExecutorError> {
+pub fn run(
+    job: &Job,
+    interrupt: &Interrupt,
+    sink: &mut Sink<'_>,
+) -> Result<(Status, Option<PathBuf>), ExecutorError> {
     let id = &job.trial.id;
     sink(vec![TrialEvent::TrialStarted { trial: job.trial.clone(), unix_ms: unix_ms() }])?;
     let (began, cpu) = (SystemClock.wall_ns(), own_cpu_ns());
@@ -159,12 +163,18 @@ impl Watch<'_> {
             WorkerEvent::Ready(ready) => {
                 self.is_ready = true;
                 if ready.protocol != PROTOCOL_VERSION {
-                    return protocol(&format!("the worker speaks protocol {}, not {PROTOCOL_VERSION}", ready.protocol));
+                    return protocol(&format!(
+                        "the worker speaks protocol {}, not {PROTOCOL_VERSION}",
+                        ready.protocol
+                    ));
                 }
                 if ready.build != self.job.build {
                     return Some(Ended::Killed(Outcome::new(
                         Status::Failed,
-                        format!("the worker's build is {}, but the run was planned with {}", ready.build, self.job.build),
+                        format!(
+                            "the worker's build is {}, but the run was planned with {}",
+                            ready.build, self.job.build
+                        ),
                     )));
                 }
                 None
@@ -176,7 +186,8 @@ impl Watch<'_> {
             _ if !self.is_ready => protocol("an event came before `ready`"),
             WorkerEvent::Samples { phase, calls, wall_ns, cpu_ns } => {
                 let count = calls.len();
-                let fits = count > 0 && wall_ns.len() == count && cpu_ns.len() == count && !calls.contains(&0);
+                let fits =
+                    count > 0 && wall_ns.len() == count && cpu_ns.len() == count && !calls.contains(&0);
                 if fits { None } else { protocol(&format!("the samples of `{phase}` do not fit together")) }
             }
             WorkerEvent::Outputs { path, sha256 } => self.outputs(path.clone(), sha256),
@@ -202,7 +213,9 @@ impl Watch<'_> {
                 self.outputs = Some(path);
                 None
             }
-            Ok(found) => failed(format!("the outputs have SHA-256 {found}, but the worker reported {sha256}")),
+            Ok(found) => {
+                failed(format!("the outputs have SHA-256 {found}, but the worker reported {sha256}"))
+            }
             Err(error) => failed(format!("the outputs {} cannot be read: {error}", path.display())),
         }
     }

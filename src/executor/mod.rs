@@ -251,7 +251,9 @@ impl Execution<'_> {
 fn log(event: &TrialEvent) {
     match event {
         TrialEvent::SessionStarted { session, pid, .. } => tracing::info!(session, pid, "session started"),
-        TrialEvent::TrialEnded { trial, status: Status::Ok, wall_ns, .. } => tracing::info!(trial, wall_ns, "ok"),
+        TrialEvent::TrialEnded { trial, status: Status::Ok, wall_ns, .. } => {
+            tracing::info!(trial, wall_ns, "ok")
+        }
         TrialEvent::TrialEnded { trial, status, reason, .. } => {
             tracing::warn!(trial, status = status.word(), reason, "trial ended");
         }
@@ -259,7 +261,9 @@ fn log(event: &TrialEvent) {
         TrialEvent::WorkerSpawned { trial, cpus: None, .. } => {
             tracing::warn!(trial, "the worker could not be restricted to its CPUs");
         }
-        TrialEvent::BlockJudged { case, block, attempt, .. } => tracing::info!(case, block, attempt, "block judged"),
+        TrialEvent::BlockJudged { case, block, attempt, .. } => {
+            tracing::info!(case, block, attempt, "block judged")
+        }
         TrialEvent::RunFinished { .. } => tracing::info!("run finished"),
         TrialEvent::TrialStarted { .. }
         | TrialEvent::WorkerSpawned { .. }

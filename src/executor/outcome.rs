@@ -45,7 +45,8 @@ pub fn from_exit(status: ExitStatus, log: &Path) -> Outcome {
         (None, None) => "ended without a result".to_owned(),
     };
     // What Rust's, C++'s and Python's runtimes print when an allocation fails.
-    let is_memory = ["memory allocation of", "std::bad_alloc", "MemoryError"].iter().any(|m| tail.contains(m));
+    let is_memory =
+        ["memory allocation of", "std::bad_alloc", "MemoryError"].iter().any(|m| tail.contains(m));
     let reason = if tail.is_empty() { ending } else { format!("{ending}; its log ends: {tail}") };
     Outcome::new(if is_memory { Status::OutOfMemory } else { Status::Crashed }, reason)
 }
@@ -73,8 +74,14 @@ mod tests {
     fn exits_signals_and_failed_allocations_are_told_apart() {
         assert_eq!(ending("exit 3", "").reason.unwrap(), "exited with code 3 without a result");
         assert_eq!(ending("exit 0", "").status, Status::Crashed);
-        assert_eq!(ending("kill -SEGV $$", "bye\n").reason.unwrap(), "killed by signal 11; its log ends: bye");
-        assert_eq!(ending("kill -ABRT $$", "memory allocation of 8 bytes failed\n").status, Status::OutOfMemory);
+        assert_eq!(
+            ending("kill -SEGV $$", "bye\n").reason.unwrap(),
+            "killed by signal 11; its log ends: bye"
+        );
+        assert_eq!(
+            ending("kill -ABRT $$", "memory allocation of 8 bytes failed\n").status,
+            Status::OutOfMemory
+        );
         assert_eq!(from_failure("MemoryError", "").status, Status::OutOfMemory);
         assert_eq!(from_failure("ValueError", "no").reason.unwrap(), "ValueError: no");
     }

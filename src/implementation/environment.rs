@@ -104,11 +104,14 @@ impl Python {
     ///
     /// # Errors
     /// The lock file cannot be read.
-    pub fn locate(&self, adapter: &PythonAdapter, cache: &Path) -> Result<(Environment, bool), EnvironmentError> {
+    pub fn locate(
+        &self,
+        adapter: &PythonAdapter,
+        cache: &Path,
+    ) -> Result<(Environment, bool), EnvironmentError> {
         let lock = fs::read(&adapter.lock)
             .map_err(|source| EnvironmentError::Io { path: adapter.lock.clone(), source })?;
-        let description =
-            format!("{RECIPE}\n{}\n{}\n{}\n", self.name(), self.platform, sha256(&lock));
+        let description = format!("{RECIPE}\n{}\n{}\n{}\n", self.name(), self.platform, sha256(&lock));
         let key = sha256(description.as_bytes())[..16].to_owned();
         let folder = cache.join("envs").join(&key);
         let interpreter = folder.join("bin").join("python");
@@ -201,8 +204,8 @@ pub fn adapter_build(adapter: &PythonAdapter) -> Result<String, EnvironmentError
         files.sort();
         for relative in files {
             let path = root.join(&relative);
-            let hash = crate::files::sha256_file(&path)
-                .map_err(|source| EnvironmentError::Io { path, source })?;
+            let hash =
+                crate::files::sha256_file(&path).map_err(|source| EnvironmentError::Io { path, source })?;
             text += &format!("{prefix}/{relative}\n{hash}\n");
         }
     }

@@ -104,7 +104,8 @@ pub fn folders(root: &Path) -> Result<Vec<PathBuf>, ManifestError> {
 /// The file is missing or malformed.
 pub fn read(folder: &Path, kit: &Path) -> Result<Manifest, ManifestError> {
     let path = folder.join(FILE_NAME);
-    let text = fs::read_to_string(&path).map_err(|source| ManifestError::Io { path: path.clone(), source })?;
+    let text =
+        fs::read_to_string(&path).map_err(|source| ManifestError::Io { path: path.clone(), source })?;
     let raw = toml::from_str(&text)
         .map_err(|e| ManifestError::Syntax { path, message: e.to_string().trim_end().to_owned() })?;
     Ok(Manifest { raw, kit: kit.to_owned() })
@@ -122,7 +123,9 @@ impl Manifest {
         if registry.implementation(&raw.implementation).is_some() {
             return Err(wrong(format!("the implementation `{}` exists already", raw.implementation)));
         }
-        let plain = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c)) && !name.starts_with('.');
+        let plain = |name: &str| {
+            name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c)) && !name.starts_with('.')
+        };
         let module = format!("{}.py", raw.module);
         for file in [&module, &raw.lock] {
             if !plain(file) || !folder.join(file).is_file() {

@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 use super::{Case, Plan};
 use crate::executor::event::Status;
 use crate::stats::describe::median;
+use crate::store::journal;
 use crate::store::run_folder::runs;
 use crate::store::state::RunState;
-use crate::store::journal;
 
 /// What a trial is assumed to take beside its phases where nothing was measured: process start, imports, loading.
 const ASSUMED_PYTHON: Duration = Duration::from_millis(1500);
@@ -51,9 +51,9 @@ impl History {
                 }
             }
             if !walls.is_empty() {
-                let medians = walls.into_iter().filter_map(|(key, walls)| {
-                    Some((key, Duration::from_secs_f64(median(&walls).ok()?)))
-                });
+                let medians = walls
+                    .into_iter()
+                    .filter_map(|(key, walls)| Some((key, Duration::from_secs_f64(median(&walls).ok()?))));
                 return Self(medians.collect());
             }
         }

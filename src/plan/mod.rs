@@ -62,7 +62,11 @@ impl Plan {
                     .filter_map(|id| registry.implementation(id))
                     .map(|implementation| Arm {
                         implementation: implementation.id.clone(),
-                        unsupported: implementation.unsupported(&experiment.task, &def.algorithm, &def.hyperparameters),
+                        unsupported: implementation.unsupported(
+                            &experiment.task,
+                            &def.algorithm,
+                            &def.hyperparameters,
+                        ),
                     })
                     .collect();
                 cases.push(Case { id: identity.case_id(def), experiment: e, index: i, arms });
@@ -89,9 +93,8 @@ impl Plan {
 
     /// The implementations that at least one trial runs.
     pub fn implementations<'r>(&self, registry: &'r Registry) -> Vec<&'r Implementation> {
-        let used = |i: &&Implementation| {
-            self.cases.iter().any(|c| c.runnable().any(|a| a.implementation == i.id))
-        };
+        let used =
+            |i: &&Implementation| self.cases.iter().any(|c| c.runnable().any(|a| a.implementation == i.id));
         registry.implementations.iter().filter(used).collect()
     }
 
@@ -180,7 +183,8 @@ impl ExperimentIdentity {
     }
 
     fn case_id(&self, def: &CaseDef) -> String {
-        let own = serde_json::to_string(&(&def.source, &def.algorithm, &def.hyperparameters)).unwrap_or_default();
+        let own =
+            serde_json::to_string(&(&def.source, &def.algorithm, &def.hyperparameters)).unwrap_or_default();
         sha256(format!("{}\n{own}", self.0).as_bytes())[..12].to_owned()
     }
 }

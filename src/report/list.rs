@@ -89,7 +89,8 @@ pub fn algorithms_text(registry: &Registry) -> String {
                 let _ = writeln!(text, "      minimises {objective}");
             }
             parameters(&mut text, "      ", &algorithm.parameters);
-            let offering = registry.implementations.iter().filter(|i| i.offer(&task.name, &algorithm.name).is_some());
+            let offering =
+                registry.implementations.iter().filter(|i| i.offer(&task.name, &algorithm.name).is_some());
             let names: Vec<&str> = offering.map(|i| i.id.as_str()).collect();
             let _ = writeln!(text, "      offered by {}", names.join(", "));
         }
@@ -107,7 +108,13 @@ pub fn implementations_text(registry: &Registry) -> String {
             parameters(&mut text, "      ", &offer.settings);
             for cannot in &offer.cannot {
                 let values: Vec<String> = cannot.values.iter().map(ToString::to_string).collect();
-                let _ = writeln!(text, "      cannot {} = {}: {}", cannot.parameter, values.join(", "), cannot.reason);
+                let _ = writeln!(
+                    text,
+                    "      cannot {} = {}: {}",
+                    cannot.parameter,
+                    values.join(", "),
+                    cannot.reason
+                );
             }
         }
         text.push('\n');

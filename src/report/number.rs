@@ -9,7 +9,11 @@ pub fn significant(value: f64) -> String {
     if !(-4.0..6.0).contains(&magnitude) {
         return format!("{value:.2e}");
     }
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 6 by the check above")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and 6 by the check above"
+    )]
     let decimals = (2.0 - magnitude).max(0.0) as usize;
     format!("{value:.decimals$}")
 }
@@ -43,7 +47,11 @@ pub fn bytes(bytes: f64) -> String {
 
 /// A score: six significant digits, since parity shows in the later ones.
 pub fn score(value: f64) -> String {
-    if value != 0.0 && !(1e-4..1e7).contains(&value.abs()) { format!("{value:.5e}") } else { format!("{value:.6}") }
+    if value != 0.0 && !(1e-4..1e7).contains(&value.abs()) {
+        format!("{value:.5e}")
+    } else {
+        format!("{value:.6}")
+    }
 }
 
 #[cfg(test)]

@@ -126,10 +126,8 @@ impl PlanReport {
 
     /// The plan as text.
     pub fn text(&self) -> String {
-        let mut text = format!(
-            "{}: {} cases × {} blocks, {} trials\n",
-            self.spec, self.cases, self.blocks, self.trials
-        );
+        let mut text =
+            format!("{}: {} cases × {} blocks, {} trials\n", self.spec, self.cases, self.blocks, self.trials);
         let seconds = Duration::from_secs_f64(self.expected.seconds.min(1e12));
         let basis = match self.expected.measured_trials {
             0 => "at most, from the spec's limits on phases and an assumed process start".to_owned(),
@@ -139,7 +137,8 @@ impl PlanReport {
         let seconds = Duration::from_secs(seconds.as_secs());
         let _ = writeln!(text, "expected time: {} ({basis})", humantime::format_duration(seconds));
         for download in &self.downloads {
-            let size = download.bytes.map(|b| format!(" ({})", number::bytes(to_float(b)))).unwrap_or_default();
+            let size =
+                download.bytes.map(|b| format!(" ({})", number::bytes(to_float(b)))).unwrap_or_default();
             let _ = writeln!(text, "to download: {}{size}", download.what);
         }
         if let Some(bytes) = self.bundle_bytes {
@@ -163,7 +162,8 @@ impl PlanReport {
             }
         }
         if self.matrix.len() > SHOWN_CASES {
-            let _ = writeln!(text, "  … and {} more (--format json shows all)", self.matrix.len() - SHOWN_CASES);
+            let _ =
+                writeln!(text, "  … and {} more (--format json shows all)", self.matrix.len() - SHOWN_CASES);
         }
         if !self.order.is_empty() {
             text += "\nfirst trials:\n";
@@ -244,7 +244,8 @@ fn bundle_bytes(plan: &Plan) -> Result<Option<u64>, DataError> {
             continue;
         }
         let Some(size) = source.dimensions()? else { return Ok(None) };
-        total = total.saturating_add((size.rows as u64).saturating_mul(size.columns as u64 + 2).saturating_mul(8));
+        total = total
+            .saturating_add((size.rows as u64).saturating_mul(size.columns as u64 + 2).saturating_mul(8));
     }
     Ok(Some(total))
 }

@@ -29,7 +29,11 @@ impl Progress {
         }
         let (sender, events) = channel();
         let show = move || {
-            if std::io::stderr().is_terminal() { bar(&events, total, done) } else { lines(&events, total, done) }
+            if std::io::stderr().is_terminal() {
+                bar(&events, total, done)
+            } else {
+                lines(&events, total, done)
+            }
         };
         let thread = std::thread::Builder::new().name("progress".to_owned()).spawn(show).ok()?;
         Some(Self { thread, sender })
@@ -102,7 +106,10 @@ fn lines(events: &Receiver<TrialEvent>, total: u64, mut done: u64) {
         if told.elapsed() >= LINE_EVERY && done > first {
             told = Instant::now();
             let left = began.elapsed().mul_f64(fraction(total - done, done - first));
-            eprintln!("{done}/{total} trials, {} left", humantime::format_duration(Duration::from_secs(left.as_secs())));
+            eprintln!(
+                "{done}/{total} trials, {} left",
+                humantime::format_duration(Duration::from_secs(left.as_secs()))
+            );
         }
     }
 }

@@ -41,7 +41,10 @@ fn case(comparison: &CaseComparison) -> String {
             let _ = writeln!(text, "  {} unsupported: {reason}", arm.implementation);
         }
         // The reasons of a pair that is not comparable name its failures already.
-        let is_told = comparison.pairs.iter().any(|p| p.contender == arm.implementation || p.baseline == arm.implementation);
+        let is_told = comparison
+            .pairs
+            .iter()
+            .any(|p| p.contender == arm.implementation || p.baseline == arm.implementation);
         for failure in arm.failures.iter().filter(|_| !is_told) {
             let (times, status) = (failure.trials, failure.status.word());
             let _ = writeln!(text, "  {} {status} ({times} trials): {}", arm.implementation, failure.reason);
@@ -79,20 +82,23 @@ fn table(comparison: &CaseComparison, arms: &[&ArmSummary]) -> Table {
         }
     }
     table.set_header(header);
-    let mut row = |name: String, value: &dyn Fn(&ArmSummary) -> String, against: &dyn Fn(&PairComparison) -> String| {
-        let mut cells = vec![name];
-        for arm in arms {
-            cells.push(value(arm));
-            if let Some(pair) = pair(arm) {
-                cells.push(if pair.comparable { against(pair) } else { String::new() });
+    let mut row =
+        |name: String, value: &dyn Fn(&ArmSummary) -> String, against: &dyn Fn(&PairComparison) -> String| {
+            let mut cells = vec![name];
+            for arm in arms {
+                cells.push(value(arm));
+                if let Some(pair) = pair(arm) {
+                    cells.push(if pair.comparable { against(pair) } else { String::new() });
+                }
             }
-        }
-        table.add_row(cells);
-    };
+            table.add_row(cells);
+        };
     for phase in phases(arms) {
-        let time = |arm: &ArmSummary| arm.phases_ns.get(&phase).map(|ns| number::time(*ns)).unwrap_or_default();
-        let verdict =
-            |pair: &PairComparison| pair.phases.iter().find(|p| p.phase == phase).map(ratio).unwrap_or_default();
+        let time =
+            |arm: &ArmSummary| arm.phases_ns.get(&phase).map(|ns| number::time(*ns)).unwrap_or_default();
+        let verdict = |pair: &PairComparison| {
+            pair.phases.iter().find(|p| p.phase == phase).map(ratio).unwrap_or_default()
+        };
         row(phase.clone(), &time, &verdict);
     }
     for metric in &comparison.case.headline_metrics {
@@ -100,7 +106,8 @@ fn table(comparison: &CaseComparison, arms: &[&ArmSummary]) -> Table {
         row(metric.clone(), &value, &|_| String::new());
     }
     let memory = |arm: &ArmSummary| {
-        let increment = arm.peak_increment_bytes.map(|b| format!(" (+{})", number::bytes(b))).unwrap_or_default();
+        let increment =
+            arm.peak_increment_bytes.map(|b| format!(" (+{})", number::bytes(b))).unwrap_or_default();
         arm.peak_rss_bytes.map(|b| number::bytes(b) + &increment).unwrap_or_default()
     };
     row("peak memory".to_owned(), &memory, &|_| String::new());
@@ -132,8 +139,11 @@ fn phases(arms: &[&ArmSummary]) -> Vec<String> {
 fn ratio(phase: &PhaseComparison) -> String {
     let [low, high] = phase.simultaneous.unwrap_or(phase.interval);
     // A slow-down is told by how many times longer it takes.
-    let (value, low, high) =
-        if phase.ratio >= 1.0 { (phase.ratio, low, high) } else { (1.0 / phase.ratio, 1.0 / high, 1.0 / low) };
+    let (value, low, high) = if phase.ratio >= 1.0 {
+        (phase.ratio, low, high)
+    } else {
+        (1.0 / phase.ratio, 1.0 / high, 1.0 / low)
+    };
     let times = format!("{}×", number::ratio(value));
     let interval = format!("[{}, {}]", number::ratio(low), number::ratio(high));
     let direction = if phase.ratio >= 1.0 { "faster" } else { "slower" };

@@ -53,7 +53,10 @@ fn protocol(raw: &RawProtocol, place: &Place, problems: &mut Vec<Problem>) -> Op
         humantime::parse_duration(text)
             .map_err(|e| {
                 let message = format!("`{place}` is \"{text}\", which is no duration: {e}");
-                problems.push(Problem::value(place, message).hint("write for example \"200ms\", \"2min\", \"1h 30min\""));
+                problems.push(
+                    Problem::value(place, message)
+                        .hint("write for example \"200ms\", \"2min\", \"1h 30min\""),
+                );
             })
             .ok()
     };
@@ -76,7 +79,8 @@ fn protocol(raw: &RawProtocol, place: &Place, problems: &mut Vec<Problem>) -> Op
     }
     for (name, repeat) in [("fit", &raw.fit), ("predict", &predict)] {
         if let Some(min) = repeat.min_samples.filter(|min| *min > repeat.max_samples) {
-            let message = format!("`min_samples` is {min}, but must be at most `max_samples`, {}", repeat.max_samples);
+            let message =
+                format!("`min_samples` is {min}, but must be at most `max_samples`, {}", repeat.max_samples);
             problems.push(Problem::value(&place.at(name).at("min_samples"), message));
         }
     }
@@ -85,7 +89,9 @@ fn protocol(raw: &RawProtocol, place: &Place, problems: &mut Vec<Problem>) -> Op
     }
     let memory = raw.memory.parse::<bytesize::ByteSize>().map_err(|e| {
         let message = format!("`protocol.memory` is \"{}\", which is no size: {e}", raw.memory);
-        problems.push(Problem::value(&place.at("memory"), message).hint("write for example \"4GiB\" or \"512MB\""));
+        problems.push(
+            Problem::value(&place.at("memory"), message).hint("write for example \"4GiB\" or \"512MB\""),
+        );
     });
     let mut batch_sizes: Vec<BatchSize> = Vec::new();
     for (i, size) in raw.predict.batch_sizes.iter().enumerate() {
@@ -230,8 +236,12 @@ impl ExperimentCheck<'_> {
     ) -> Option<Source> {
         let source = match value {
             toml::Value::String(name) => self.catalogued(name, place, problems)?,
-            toml::Value::Table(table) if table.contains_key("generator") => generated(table, place, problems)?,
-            toml::Value::Table(table) if table.contains_key("path") => self.file(task, table, place, problems)?,
+            toml::Value::Table(table) if table.contains_key("generator") => {
+                generated(table, place, problems)?
+            }
+            toml::Value::Table(table) if table.contains_key("path") => {
+                self.file(task, table, place, problems)?
+            }
             _ => {
                 let message = "a data set is a name, or a table with `generator` or with `path` and `target`";
                 problems.push(Problem::value(place, message));
@@ -266,7 +276,11 @@ impl ExperimentCheck<'_> {
         }
         let (message, hint) = unknown("data set", name, catalogue::names());
         let is_file = self.folder.join(name).exists();
-        let hint = if is_file { format!("write {{ path = \"{name}\", target = \"…\" }} for a file") } else { hint };
+        let hint = if is_file {
+            format!("write {{ path = \"{name}\", target = \"…\" }} for a file")
+        } else {
+            hint
+        };
         problems.push(Problem::value(place, message).hint(hint));
         None
     }
@@ -295,7 +309,8 @@ impl ExperimentCheck<'_> {
         let path = self.folder.join(written);
         if !path.is_file() {
             let message = format!("there is no file {}", path.display());
-            problems.push(Problem::value(&place.at("path"), message).hint("paths start from the spec's folder"));
+            problems
+                .push(Problem::value(&place.at("path"), message).hint("paths start from the spec's folder"));
             return None;
         }
         Some(Source::File { path, target: target.to_owned(), kind: task.target })
@@ -335,7 +350,8 @@ impl ExperimentCheck<'_> {
             }
         }
         if self.raw.algorithms.is_empty() && self.raw.include.is_empty() {
-            problems.push(Problem::key(&place, "the matrix of this experiment is empty: it names no algorithm"));
+            problems
+                .push(Problem::key(&place, "the matrix of this experiment is empty: it names no algorithm"));
         }
         grids
     }
@@ -390,9 +406,8 @@ impl ExperimentCheck<'_> {
                         problems.push(Problem::value(&place.at(i), message).hint(hint));
                     }
                 }
-                let wanted = |i: &&Implementation| {
-                    languages.iter().any(|l| l == i.language()) && offers_one(i)
-                };
+                let wanted =
+                    |i: &&Implementation| languages.iter().any(|l| l == i.language()) && offers_one(i);
                 known.iter().filter(wanted).collect()
             }
         };
@@ -413,8 +428,11 @@ impl ExperimentCheck<'_> {
         match &self.raw.baseline {
             Some(id) if implementations.iter().any(|i| i.id == *id) => Some(id.clone()),
             Some(id) => {
-                let (message, hint) =
-                    unknown("implementation of this experiment", id, implementations.iter().map(|i| i.id.as_str()));
+                let (message, hint) = unknown(
+                    "implementation of this experiment",
+                    id,
+                    implementations.iter().map(|i| i.id.as_str()),
+                );
                 problems.push(Problem::value(&self.place.at("baseline"), message).hint(hint));
                 None
             }
@@ -436,8 +454,11 @@ impl ExperimentCheck<'_> {
         for (id, given) in &self.raw.settings {
             let place = self.place.at("settings").at(id);
             let Some(implementation) = implementations.iter().find(|i| i.id == *id) else {
-                let (message, hint) =
-                    unknown("implementation of this experiment", id, implementations.iter().map(|i| i.id.as_str()));
+                let (message, hint) = unknown(
+                    "implementation of this experiment",
+                    id,
+                    implementations.iter().map(|i| i.id.as_str()),
+                );
                 problems.push(Problem::key(&place, message).hint(hint));
                 continue;
             };
@@ -480,7 +501,9 @@ impl ExperimentCheck<'_> {
             let own = flat.iter().copied().filter(|(k, _)| offer.settings.iter().any(|s| s.name == **k));
             let what = format!("setting of {} for {}", implementation.id, offer.algorithm);
             let mut settings = grid::plain(&what, &offer.settings, own, place, problems);
-            if let Some((key, toml::Value::Table(table))) = tables.iter().find(|(k, _)| **k == offer.algorithm) {
+            if let Some((key, toml::Value::Table(table))) =
+                tables.iter().find(|(k, _)| **k == offer.algorithm)
+            {
                 settings.extend(grid::plain(&what, &offer.settings, table, &place.at(*key), problems));
             }
             if !settings.is_empty() {
@@ -502,7 +525,8 @@ impl ExperimentCheck<'_> {
                 problems.push(Problem::value(&place.at("algorithm"), message).hint(hint));
                 continue;
             };
-            let axes = grid::axes(algorithm, &include.hyperparameters, &place.at("hyperparameters"), problems);
+            let axes =
+                grid::axes(algorithm, &include.hyperparameters, &place.at("hyperparameters"), problems);
             let Some(source) = source else { continue };
             cases.extend(grid::points(&axes).map(|hyperparameters| CaseDef {
                 source: source.clone(),
@@ -527,8 +551,11 @@ impl ExperimentCheck<'_> {
             if let Some(id) = &exclude.implementation
                 && !implementations.iter().any(|i| i.id == *id)
             {
-                let (message, hint) =
-                    unknown("implementation of this experiment", id, implementations.iter().map(|i| i.id.as_str()));
+                let (message, hint) = unknown(
+                    "implementation of this experiment",
+                    id,
+                    implementations.iter().map(|i| i.id.as_str()),
+                );
                 problems.push(Problem::value(&place.at("implementation"), message).hint(hint));
                 continue;
             }
@@ -574,7 +601,8 @@ impl ExperimentCheck<'_> {
             && exclude.implementation.is_none()
             && exclude.hyperparameters.is_empty()
         {
-            problems.push(Problem::value(place, "this exclude names nothing, so it would leave out everything"));
+            problems
+                .push(Problem::value(place, "this exclude names nothing, so it would leave out everything"));
             return None;
         }
         if let Some(name) = &exclude.algorithm
@@ -615,7 +643,8 @@ fn generated(table: &toml::Table, place: &Place, problems: &mut Vec<Problem>) ->
     let definitions = definition.parameters();
     let others = table.iter().filter(|(k, _)| *k != "generator");
     let before = problems.len();
-    let given = grid::plain(&format!("parameter of the generator {name}"), &definitions, others, place, problems);
+    let given =
+        grid::plain(&format!("parameter of the generator {name}"), &definitions, others, place, problems);
     if problems.len() > before {
         return None;
     }

@@ -19,7 +19,12 @@ pub fn value(value: &toml::Value) -> Option<Value> {
 }
 
 /// The values of one parameter that a spec sweeps: one or more, each checked.
-fn swept(definition: &ParameterDef, given: &toml::Value, place: &Place, problems: &mut Vec<Problem>) -> Vec<Value> {
+fn swept(
+    definition: &ParameterDef,
+    given: &toml::Value,
+    place: &Place,
+    problems: &mut Vec<Problem>,
+) -> Vec<Value> {
     let is_sweep = match (definition.ty, given) {
         (Type::FloatList, toml::Value::Array(items)) => items.iter().any(toml::Value::is_array),
         (_, toml::Value::Array(_)) => true,
@@ -35,8 +40,10 @@ fn swept(definition: &ParameterDef, given: &toml::Value, place: &Place, problems
                 problems.push(Problem::value(place, format!("`{}` sweeps {value} twice", definition.name)));
             }
             Ok(value) => values.push(value),
-            Err(message) => problems
-                .push(Problem::value(place, format!("`{}` {message}", definition.name)).hint(definition.doc.clone())),
+            Err(message) => problems.push(
+                Problem::value(place, format!("`{}` {message}", definition.name))
+                    .hint(definition.doc.clone()),
+            ),
         }
     };
     match given {
@@ -72,7 +79,8 @@ pub fn axes<'t>(
             }
             None => {
                 let what = format!("hyperparameter of {}", algorithm.name);
-                let (message, hint) = unknown(&what, key, algorithm.parameters.iter().map(|p| p.name.as_str()));
+                let (message, hint) =
+                    unknown(&what, key, algorithm.parameters.iter().map(|p| p.name.as_str()));
                 problems.push(Problem::key(&place, message).hint(hint));
             }
         }

@@ -141,7 +141,8 @@ impl SpecError {
             let snippet = Snippet::source(&self.text)
                 .path(&self.path)
                 .annotation(AnnotationKind::Primary.span(span.clone()));
-            let mut report = vec![Group::with_title(Level::ERROR.primary_title(&problem.message)).element(snippet)];
+            let mut report =
+                vec![Group::with_title(Level::ERROR.primary_title(&problem.message)).element(snippet)];
             if let Some(hint) = &problem.hint {
                 report.push(Group::with_title(Level::HELP.with_name("hint").secondary_title(hint)));
             }

@@ -124,7 +124,11 @@ pub struct RawPredict {
 impl Default for RawPredict {
     fn default() -> Self {
         Self {
-            batch_sizes: [1, 10, 100].map(RawBatchSize::Rows).into_iter().chain([RawBatchSize::All]).collect(),
+            batch_sizes: [1, 10, 100]
+                .map(RawBatchSize::Rows)
+                .into_iter()
+                .chain([RawBatchSize::All])
+                .collect(),
             warmup: 1,
             min_samples: None,
             max_samples: 30,

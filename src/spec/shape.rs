@@ -59,13 +59,7 @@ impl<'s> Walk<'s> {
         }
     }
 
-    fn table(
-        &self,
-        schema: &'s Json,
-        table: &toml::Table,
-        place: &Place,
-        problems: &mut Vec<Problem>,
-    ) {
+    fn table(&self, schema: &'s Json, table: &toml::Table, place: &Place, problems: &mut Vec<Problem>) {
         let known = schema.get("properties").and_then(Json::as_object);
         let others = schema.get("additionalProperties");
         for (key, value) in table {
@@ -85,7 +79,8 @@ impl<'s> Walk<'s> {
             if let Some(key) = required.as_str()
                 && !table.contains_key(key)
             {
-                let doc = known.and_then(|k| k.get(key)).and_then(|s| s.get("description")).and_then(Json::as_str);
+                let doc =
+                    known.and_then(|k| k.get(key)).and_then(|s| s.get("description")).and_then(Json::as_str);
                 let problem = Problem::key(place, format!("{} needs the key `{key}`", name(place)));
                 problems.push(match doc {
                     Some(doc) => problem.hint(format!("`{key}`: {doc}")),

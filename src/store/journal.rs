@@ -36,11 +36,8 @@ impl Journal {
         } else {
             Vec::new()
         };
-        let file = File::options()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(StoreError::io("open", &path))?;
+        let file =
+            File::options().create(true).append(true).open(&path).map_err(StoreError::io("open", &path))?;
         // The file's entry in its folder must survive a crash too.
         File::open(folder).and_then(|f| f.sync_all()).map_err(StoreError::io("sync", folder))?;
         Ok((Self { path, file }, events))

@@ -26,7 +26,10 @@ fn write(path: &Path, columns: Vec<Column>) -> Result<(), StoreError> {
     let mut bytes = Vec::new();
     let version = SCHEMA_VERSION.to_string();
     let metadata = KeyValueMetadata::from_static(vec![("benchrun.schema_version".to_owned(), version)]);
-    ParquetWriter::new(&mut bytes).with_key_value_metadata(Some(metadata)).finish(&mut frame).map_err(wrong)?;
+    ParquetWriter::new(&mut bytes)
+        .with_key_value_metadata(Some(metadata))
+        .finish(&mut frame)
+        .map_err(wrong)?;
     crate::files::write_atomic(path, &bytes).map_err(StoreError::io("write", path))
 }
 
@@ -119,7 +122,9 @@ fn trials(rows: &[TrialRow]) -> Vec<Column> {
     ];
     let metrics: BTreeSet<&String> = rows.iter().flat_map(|r| r.metrics.keys()).collect();
     columns.extend(
-        metrics.into_iter().map(|name| column(&format!("metric_{name}"), rows, |r| r.metrics.get(name).copied())),
+        metrics
+            .into_iter()
+            .map(|name| column(&format!("metric_{name}"), rows, |r| r.metrics.get(name).copied())),
     );
     columns
 }

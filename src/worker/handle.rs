@@ -5,9 +5,9 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::clock::{Clock, SystemClock};
@@ -114,7 +114,9 @@ impl Handle {
             Self { child, messages, interrupt: interrupt.clone(), spawned_ns, pinned, ended: false };
         limit_memory(handle.pid(), start.memory_bytes)?;
         if let Some(stdout) = handle.child.stdout.take() {
-            std::thread::Builder::new().name("worker events".to_owned()).spawn(move || read_lines(stdout, &sender))?;
+            std::thread::Builder::new()
+                .name("worker events".to_owned())
+                .spawn(move || read_lines(stdout, &sender))?;
         }
         if let Some(mut stdin) = handle.child.stdin.take() {
             // A worker that died before it read its request is told apart later, by its exit status.

@@ -22,7 +22,10 @@ pub const BUILD: &str = env!("BENCHRUN_BUILD");
 /// Why a trial ended early.
 enum Ended {
     Unsupported(String),
-    Failed { kind: &'static str, message: String },
+    Failed {
+        kind: &'static str,
+        message: String,
+    },
     /// The runner is gone; nobody is left to tell.
     Io(io::Error),
 }
@@ -60,7 +63,10 @@ fn failed<E: std::fmt::Display>(kind: &'static str) -> impl Fn(E) -> Ended {
 
 fn trial(channel: &mut Channel, request: &Request) -> Result<(), Ended> {
     if request.protocol != PROTOCOL_VERSION {
-        let message = format!("the request has protocol {}, but this worker speaks {PROTOCOL_VERSION}", request.protocol);
+        let message = format!(
+            "the request has protocol {}, but this worker speaks {PROTOCOL_VERSION}",
+            request.protocol
+        );
         return Err(Ended::Failed { kind: "ProtocolVersion", message });
     }
     let Some(framework) = backend::framework(&request.implementation) else {
@@ -101,7 +107,10 @@ fn regression(
     };
     // The backends compute in one type on one device; another one is refused, never ignored.
     if request.dtype != "float64" || request.device != "cpu" {
-        let reason = format!("{} computes in float64 on the CPU, not in {} on {}", framework.id, request.dtype, request.device);
+        let reason = format!(
+            "{} computes in float64 on the CPU, not in {} on {}",
+            framework.id, request.dtype, request.device
+        );
         return Err(Ended::Unsupported(reason));
     }
     let regressor =
@@ -122,7 +131,10 @@ fn regression(
             }
             (PhaseKind::Predict, Some(model)) => predict(&**model, &arrays.test_x, phase)?,
             (PhaseKind::Predict, None) => {
-                return Err(Ended::Failed { kind: "InvalidRequest", message: "predict comes before fit".to_owned() });
+                return Err(Ended::Failed {
+                    kind: "InvalidRequest",
+                    message: "predict comes before fit".to_owned(),
+                });
             }
         };
         end(channel, &phase.name)?;
@@ -259,11 +271,14 @@ fn outputs(
     ];
     let views: Result<Vec<_>, _> = tensors
         .iter()
-        .map(|(name, data, length)| TensorView::new(Dtype::F64, vec![*length], data).map(|view| (*name, view)))
+        .map(|(name, data, length)| {
+            TensorView::new(Dtype::F64, vec![*length], data).map(|view| (*name, view))
+        })
         .collect();
     let views = views.map_err(failed("OutputError"))?;
     let file = safetensors::serialize(views, None).map_err(failed("OutputError"))?;
     std::fs::write(folder.join("outputs.safetensors"), &file)?;
-    channel.send(&Event::Outputs { path: "outputs.safetensors".into(), sha256: crate::files::sha256(&file) })?;
+    channel
+        .send(&Event::Outputs { path: "outputs.safetensors".into(), sha256: crate::files::sha256(&file) })?;
     Ok(())
 }

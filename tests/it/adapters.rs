@@ -11,7 +11,8 @@ pub fn adapter(place: &Place, name: &str) -> String {
             place.write(&format!("adapters/{name}/{}", path.file_name().unwrap().to_str().unwrap()), &text);
         }
     }
-    let lock = std::fs::read_to_string(format!("{ROOT}/python_adapters/scikit-learn/requirements.lock")).unwrap();
+    let lock =
+        std::fs::read_to_string(format!("{ROOT}/python_adapters/scikit-learn/requirements.lock")).unwrap();
     place.write(&format!("adapters/{name}/requirements.lock"), &lock);
     "adapters".to_owned()
 }

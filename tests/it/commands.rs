@@ -60,7 +60,11 @@ fn what_is_missing_is_named() {
     assert!(no_run.stderr.contains("there is no run"), "{}", no_run.stderr);
     let no_implementation = place.run(&["env", "sync", "python/scikit-lean"]);
     assert_eq!(no_implementation.code, Some(2));
-    assert!(no_implementation.stderr.contains("did you mean `python/scikit-learn`?"), "{}", no_implementation.stderr);
+    assert!(
+        no_implementation.stderr.contains("did you mean `python/scikit-learn`?"),
+        "{}",
+        no_implementation.stderr
+    );
     let mut command = place.command(&["env", "sync", "python/scikit-learn"]);
     command.env("BENCHRUN_PYTHON", "no-such-python");
     let no_python = crate::support::Done::from(command.output().unwrap());
@@ -73,7 +77,8 @@ fn an_empty_cache_is_cleaned_without_complaint() {
     let place = Place::new();
     let cache = place.path().join("cache");
     let run = |arguments: &[&str]| {
-        crate::support::Done::from(place.command(arguments).env("BENCHRUN_CACHE", &cache).output().unwrap()).success()
+        crate::support::Done::from(place.command(arguments).env("BENCHRUN_CACHE", &cache).output().unwrap())
+            .success()
     };
     run(&["clean"]);
     run(&["list", "datasets"]);

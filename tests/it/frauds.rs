@@ -37,7 +37,8 @@ fault = "{fault}"
 "#
         );
         place.write(&format!("{name}.toml"), &spec);
-        let done = place.run(&[&format!("{name}.toml"), "--quiet", "--adapters", &folder, "--format", "json"]);
+        let done =
+            place.run(&[&format!("{name}.toml"), "--quiet", "--adapters", &folder, "--format", "json"]);
         let comparison = done.json();
         assert_eq!(comparison["finished"], true, "the run goes on: {fault}");
         found.push((comparison["cases"][0]["pairs"][0].clone(), done.code.unwrap()));
@@ -49,7 +50,8 @@ fault = "{fault}"
 fn refused(pair: &Value, reason: &str) {
     assert_eq!(pair["comparable"], false, "{reason}: {pair:#}");
     assert_eq!(pair["phases"].as_array().unwrap().len(), 0, "no ratio is given");
-    let reasons: Vec<&str> = pair["reasons"].as_array().unwrap().iter().map(|r| r.as_str().unwrap()).collect();
+    let reasons: Vec<&str> =
+        pair["reasons"].as_array().unwrap().iter().map(|r| r.as_str().unwrap()).collect();
     assert!(reasons.iter().any(|r| r.contains(reason)), "{reason}: {reasons:#?}");
 }
 

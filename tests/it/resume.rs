@@ -32,7 +32,8 @@ ols   = {}
 
 /// Starts the run and waits until its journal holds some ended trials.
 fn start_and_wait(place: &Place, ended: usize) -> std::process::Child {
-    let child = place.command(&["long.toml", "--quiet"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let child =
+        place.command(&["long.toml", "--quiet"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(300);
     while count(place.path(), "trial_ended") < ended {
         assert!(Instant::now() < deadline, "the run does not get on");
@@ -87,9 +88,17 @@ fn a_killed_runner_is_continued() {
     let done = place.run(&["long.toml"]).success();
     assert!(done.stderr.contains("continuing results"), "{}", done.stderr);
     is_whole(&place);
-    assert_eq!(count(place.path(), "block_judged"), 6, "blocks that were there, {judged}, were not run again");
-    let started: Vec<_> =
-        place.events("long").into_iter().filter(|e| e["event"] == "trial_started").map(|e| e["trial"]["id"].clone()).collect();
+    assert_eq!(
+        count(place.path(), "block_judged"),
+        6,
+        "blocks that were there, {judged}, were not run again"
+    );
+    let started: Vec<_> = place
+        .events("long")
+        .into_iter()
+        .filter(|e| e["event"] == "trial_started")
+        .map(|e| e["trial"]["id"].clone())
+        .collect();
     let ids: BTreeSet<&str> = started.iter().map(|id| id.as_str().unwrap()).collect();
     assert_eq!(ids.len(), started.len(), "every attempt has an id of its own");
 }

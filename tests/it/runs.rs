@@ -130,7 +130,10 @@ fn the_parquet_holds_every_row(place: &Place) {
 #[test]
 fn blocks_share_seeds_and_orders_are_shuffled() {
     let place = Place::new();
-    place.write("small.toml", &SPEC.replace("blocks = 3", "blocks = 4").replace("lasso = { alpha = 1.0 }", ""));
+    place.write(
+        "small.toml",
+        &SPEC.replace("blocks = 3", "blocks = 4").replace("lasso = { alpha = 1.0 }", ""),
+    );
     place.run(&["small.toml", "--quiet"]).success();
     let started: Vec<Value> = place
         .events("small")
@@ -143,9 +146,13 @@ fn blocks_share_seeds_and_orders_are_shuffled() {
         let of_block: Vec<&Value> = started.iter().filter(|t| t["block"] == block).collect();
         assert!(of_block.iter().all(|t| t["seed"] == of_block[0]["seed"]), "one seed for all sides");
     }
-    let seeds: std::collections::BTreeSet<u64> = started.iter().map(|t| t["seed"].as_u64().unwrap()).collect();
+    let seeds: std::collections::BTreeSet<u64> =
+        started.iter().map(|t| t["seed"].as_u64().unwrap()).collect();
     assert_eq!(seeds.len(), 4, "every block has a seed of its own");
-    let firsts: std::collections::BTreeSet<&str> =
-        started.iter().filter(|t| t["position"] == 0).map(|t| t["implementation"].as_str().unwrap()).collect();
+    let firsts: std::collections::BTreeSet<&str> = started
+        .iter()
+        .filter(|t| t["position"] == 0)
+        .map(|t| t["implementation"].as_str().unwrap())
+        .collect();
     assert!(firsts.len() > 1, "not always the same side goes first");
 }

@@ -16,7 +16,12 @@ pub struct LinearModel {
 
 impl LinearModel {
     /// The model of the centred problem's solution.
-    pub fn new(centred: &Centred, solution: Col<f64>, mut hyperparameters: Parameters, with_intercept: bool) -> Self {
+    pub fn new(
+        centred: &Centred,
+        solution: Col<f64>,
+        mut hyperparameters: Parameters,
+        with_intercept: bool,
+    ) -> Self {
         let coefficients = Array1::from_iter(solution.iter().copied());
         hyperparameters.insert("fit_intercept".to_owned(), Value::Bool(with_intercept));
         let intercept = if with_intercept { centred.intercept(&coefficients) } else { 0.0 };

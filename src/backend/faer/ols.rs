@@ -36,9 +36,17 @@ struct Configured {
 }
 
 impl Regressor for Configured {
-    fn fit(&self, x: ArrayView2<'_, f64>, y: ArrayView1<'_, f64>) -> Result<Box<dyn FittedRegressor>, String> {
+    fn fit(
+        &self,
+        x: ArrayView2<'_, f64>,
+        y: ArrayView1<'_, f64>,
+    ) -> Result<Box<dyn FittedRegressor>, String> {
         if x.nrows() < x.ncols() {
-            return Err(format!("{} rows are fewer than {} features: QR has no unique solution", x.nrows(), x.ncols()));
+            return Err(format!(
+                "{} rows are fewer than {} features: QR has no unique solution",
+                x.nrows(),
+                x.ncols()
+            ));
         }
         let centred = Centred::new(x, y, self.intercept);
         let solution = matrix(&centred)?.qr().solve_lstsq(target(&centred)?);

@@ -40,14 +40,19 @@ struct Configured {
 }
 
 impl Regressor for Configured {
-    fn fit(&self, x: ArrayView2<'_, f64>, y: ArrayView1<'_, f64>) -> Result<Box<dyn FittedRegressor>, String> {
+    fn fit(
+        &self,
+        x: ArrayView2<'_, f64>,
+        y: ArrayView1<'_, f64>,
+    ) -> Result<Box<dyn FittedRegressor>, String> {
         let centred = Centred::new(x, y, self.intercept);
         let (features, target) = (matrix(&centred)?, target(&centred)?);
         let mut normal = features.transpose() * features;
         for j in 0..normal.ncols() {
             normal[(j, j)] += self.alpha;
         }
-        let cholesky = normal.llt(Side::Lower).map_err(|e| format!("the normal equations are singular: {e:?}"))?;
+        let cholesky =
+            normal.llt(Side::Lower).map_err(|e| format!("the normal equations are singular: {e:?}"))?;
         let solution = cholesky.solve(features.transpose() * target);
         let hyperparameters = [("alpha".to_owned(), Value::Float(self.alpha))].into();
         Ok(Box::new(LinearModel::new(&centred, solution, hyperparameters, self.intercept)))

@@ -8,9 +8,9 @@
 //!   the cap is the stopping rule, and the parity gate judges the accuracy.
 
 use linfa::DatasetBase;
+use linfa::ParamGuard;
 use linfa::traits::{Fit, Predict};
 use linfa_elasticnet::{ElasticNet, ElasticNetParams, ElasticNetValidParams};
-use linfa::ParamGuard;
 use ndarray::{Array1, ArrayView1, ArrayView2};
 
 use super::FRAMEWORK;
@@ -40,8 +40,11 @@ pub const RIDGE: Penalised = Penalised {
 };
 
 /// Lasso.
-pub const LASSO: Penalised =
-    Penalised { name: "lasso", doc: "linfa_elasticnet::ElasticNet at l1_ratio 1, coordinate descent", kind: Kind::Lasso };
+pub const LASSO: Penalised = Penalised {
+    name: "lasso",
+    doc: "linfa_elasticnet::ElasticNet at l1_ratio 1, coordinate descent",
+    kind: Kind::Lasso,
+};
 
 /// Elastic net.
 pub const ELASTIC_NET: Penalised = Penalised {
@@ -62,11 +65,22 @@ impl RegressionAlgorithm for Penalised {
     }
     fn settings(&self) -> Vec<ParameterDef> {
         vec![
-            ParameterDef::float_from("tolerance", 0.0, 1e-4, "largest duality gap, over the squared norm of y").not_binding(),
-            ParameterDef::int_from("max_iterations", 1, 1000, "largest number of passes over the features").not_binding(),
+            ParameterDef::float_from(
+                "tolerance",
+                0.0,
+                1e-4,
+                "largest duality gap, over the squared norm of y",
+            )
+            .not_binding(),
+            ParameterDef::int_from("max_iterations", 1, 1000, "largest number of passes over the features")
+                .not_binding(),
         ]
     }
-    fn configure(&self, hyperparameters: &Parameters, settings: &Parameters) -> Result<Box<dyn Regressor>, String> {
+    fn configure(
+        &self,
+        hyperparameters: &Parameters,
+        settings: &Parameters,
+    ) -> Result<Box<dyn Regressor>, String> {
         let number = |from: &Parameters, name: &str| {
             from.get(name).and_then(Value::as_float).ok_or_else(|| format!("`{name}` is missing"))
         };
@@ -100,7 +114,11 @@ struct Configured {
 
 impl Regressor for Configured {
     #[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^52")]
-    fn fit(&self, x: ArrayView2<'_, f64>, y: ArrayView1<'_, f64>) -> Result<Box<dyn FittedRegressor>, String> {
+    fn fit(
+        &self,
+        x: ArrayView2<'_, f64>,
+        y: ArrayView1<'_, f64>,
+    ) -> Result<Box<dyn FittedRegressor>, String> {
         let centred = Centred::new(x, y, self.intercept);
         let rows = x.nrows() as f64;
         let parameters: ElasticNetValidParams<f64> = ElasticNetParams::new()
@@ -111,8 +129,9 @@ impl Regressor for Configured {
             .max_iterations(self.max_iterations)
             .check()
             .map_err(|e| e.to_string())?;
-        let model =
-            parameters.fit(&DatasetBase::new(centred.x.view(), centred.y.view())).map_err(|e| e.to_string())?;
+        let model = parameters
+            .fit(&DatasetBase::new(centred.x.view(), centred.y.view()))
+            .map_err(|e| e.to_string())?;
         let intercept = centred.intercept(model.hyperplane());
         Ok(Box::new(Fitted { model, parameters, intercept, kind: self.kind, centred: self.intercept, rows }))
     }
@@ -138,7 +157,10 @@ impl FittedRegressor for Fitted {
     fn read_back(&self) -> ReadBack {
         let penalty = self.parameters.penalty();
         let mut hyperparameters: Parameters = [
-            ("alpha".to_owned(), Value::Float(if self.kind == Kind::Ridge { penalty * self.rows } else { penalty })),
+            (
+                "alpha".to_owned(),
+                Value::Float(if self.kind == Kind::Ridge { penalty * self.rows } else { penalty }),
+            ),
             ("fit_intercept".to_owned(), Value::Bool(self.centred)),
         ]
         .into();

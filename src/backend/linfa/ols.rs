@@ -26,7 +26,8 @@ impl RegressionAlgorithm for Ols {
         Vec::new()
     }
     fn configure(&self, hyperparameters: &Parameters, _: &Parameters) -> Result<Box<dyn Regressor>, String> {
-        let intercept = hyperparameters["fit_intercept"].as_bool().ok_or("fit_intercept is not true or false")?;
+        let intercept =
+            hyperparameters["fit_intercept"].as_bool().ok_or("fit_intercept is not true or false")?;
         Ok(Box::new(Configured { intercept }))
     }
 }
@@ -36,7 +37,11 @@ struct Configured {
 }
 
 impl Regressor for Configured {
-    fn fit(&self, x: ArrayView2<'_, f64>, y: ArrayView1<'_, f64>) -> Result<Box<dyn FittedRegressor>, String> {
+    fn fit(
+        &self,
+        x: ArrayView2<'_, f64>,
+        y: ArrayView1<'_, f64>,
+    ) -> Result<Box<dyn FittedRegressor>, String> {
         let parameters = LinearRegression::new().with_intercept(self.intercept);
         let model = parameters.fit(&DatasetBase::new(x, y)).map_err(|e| e.to_string())?;
         Ok(Box::new(Fitted { model, intercept: self.intercept }))

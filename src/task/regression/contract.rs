@@ -236,7 +236,9 @@ fn predictions_check(figure: f64, allowed: f64, largest: f64, note: &str) -> Che
         finding: if agrees {
             format!("largest difference of predictions {largest:.0e} of the target's deviation{note}")
         } else {
-            format!("predictions differ by {figure:.1e} of the target's deviation (allowed {allowed:.1e}){note}")
+            format!(
+                "predictions differ by {figure:.1e} of the target's deviation (allowed {allowed:.1e}){note}"
+            )
         },
     }
 }

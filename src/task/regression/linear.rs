@@ -62,7 +62,13 @@ impl Penalty {
 
     /// `J` of an answer, from raw parameters.
     #[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^52")]
-    pub fn objective(&self, x: ArrayView2<'_, f64>, y: ArrayView1<'_, f64>, w: ArrayView1<'_, f64>, b: f64) -> f64 {
+    pub fn objective(
+        &self,
+        x: ArrayView2<'_, f64>,
+        y: ArrayView1<'_, f64>,
+        w: ArrayView1<'_, f64>,
+        b: f64,
+    ) -> f64 {
         let residual = &y - &x.dot(&w) - b;
         residual.dot(&residual) / (2.0 * y.len() as f64)
             + self.l1 * w.iter().map(|v| v.abs()).sum::<f64>()
@@ -112,7 +118,8 @@ impl Reference {
             return Err("the training target is constant".to_owned());
         }
 
-        let svd = centred.thin_svd().map_err(|e| format!("the singular value decomposition failed: {e:?}"))?;
+        let svd =
+            centred.thin_svd().map_err(|e| format!("the singular value decomposition failed: {e:?}"))?;
         let singular = svd.S().column_vector();
         let largest = singular.iter().copied().fold(0.0, f64::max);
         let rank = singular.iter().filter(|s| **s > RANK_TOLERANCE * largest).count();
@@ -143,7 +150,9 @@ impl Reference {
         };
         let certified_gap = gap / null_objective;
         if certified_gap > CERTIFIED_GAP {
-            return Err(format!("its relative duality gap is {certified_gap:.1e}, and must be at most {CERTIFIED_GAP:.0e}"));
+            return Err(format!(
+                "its relative duality gap is {certified_gap:.1e}, and must be at most {CERTIFIED_GAP:.0e}"
+            ));
         }
         let coefficients = Array1::from_shape_fn(d, |j| w[j]);
         let intercept = target_mean - mean.dot(&coefficients);
@@ -264,7 +273,13 @@ fn polish(x: &Mat<f64>, y: &Col<f64>, w: &[f64], penalty: Penalty) -> Option<Col
 /// The squared penalty is folded into the least-squares term by `sqrt(n l2)` times the identity as extra rows, whose residual is
 /// `-sqrt(n l2) w`. `gradient` is `Xᵀ r - n l2 w`.
 #[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^52")]
-fn duality_gap(y: &Col<f64>, w: &Col<f64>, residual: &Col<f64>, gradient: &Col<f64>, penalty: Penalty) -> f64 {
+fn duality_gap(
+    y: &Col<f64>,
+    w: &Col<f64>,
+    residual: &Col<f64>,
+    gradient: &Col<f64>,
+    penalty: Penalty,
+) -> f64 {
     let n = y.nrows() as f64;
     let largest = gradient.iter().fold(0.0_f64, |m, g| m.max(g.abs()));
     let scale = if largest > n * penalty.l1 { n * penalty.l1 / largest } else { 1.0 };
@@ -296,7 +311,8 @@ mod tests {
     }
 
     fn file() -> (Array2<f64>, Array1<f64>, Vec<Case>) {
-        let file: File = serde_json::from_str(include_str!("../../../tests/reference/linear_models.json")).unwrap();
+        let file: File =
+            serde_json::from_str(include_str!("../../../tests/reference/linear_models.json")).unwrap();
         let shape = (file.x.len(), file.x[0].len());
         let x = Array2::from_shape_vec(shape, file.x.into_iter().flatten().collect()).unwrap();
         (x, Array1::from(file.y), file.cases)
@@ -314,7 +330,8 @@ mod tests {
             }
             assert!((reference.intercept - case.intercept).abs() < 1e-8, "{}", case.algorithm);
             assert!(reference.certified_gap.abs() <= CERTIFIED_GAP);
-            let theirs = penalty.objective(x.view(), y.view(), Array1::from(case.coefficients).view(), case.intercept);
+            let theirs =
+                penalty.objective(x.view(), y.view(), Array1::from(case.coefficients).view(), case.intercept);
             assert!(reference.gap(theirs).abs() < 1e-13, "{}: {}", case.algorithm, reference.gap(theirs));
         }
     }
@@ -330,13 +347,23 @@ mod tests {
                 for step in [1e-3, -1e-2, 0.3] {
                     let mut moved = reference.coefficients.clone();
                     moved[direction] += step;
-                    let b = if penalty.intercept { y.mean().unwrap() - x.mean_axis(ndarray::Axis(0)).unwrap().dot(&moved) } else { 0.0 };
+                    let b = if penalty.intercept {
+                        y.mean().unwrap() - x.mean_axis(ndarray::Axis(0)).unwrap().dot(&moved)
+                    } else {
+                        0.0
+                    };
                     let gap = reference.gap(penalty.objective(x.view(), y.view(), moved.view(), b));
                     assert!(gap > 0.0, "no answer is below the minimum");
                     for row in x.outer_iter() {
-                        let difference = (row.dot(&moved) + b - row.dot(&reference.coefficients) - reference.intercept).abs();
+                        let difference =
+                            (row.dot(&moved) + b - row.dot(&reference.coefficients) - reference.intercept)
+                                .abs();
                         let bound = gap.sqrt() * reference.amplification(row) * reference.target_deviation;
-                        assert!(difference <= bound * (1.0 + 1e-9), "{}: {difference} beyond {bound}", case.algorithm);
+                        assert!(
+                            difference <= bound * (1.0 + 1e-9),
+                            "{}: {difference} beyond {bound}",
+                            case.algorithm
+                        );
                     }
                 }
             }

@@ -21,7 +21,13 @@ pub struct Regression;
 
 impl Task for Regression {
     fn definition(&self) -> TaskDef {
-        let intercept = || ParameterDef::boolean("fit_intercept", true, "whether to fit an intercept, which is not penalised");
+        let intercept = || {
+            ParameterDef::boolean(
+                "fit_intercept",
+                true,
+                "whether to fit an intercept, which is not penalised",
+            )
+        };
         let alpha = |doc| ParameterDef::float_from("alpha", 0.0, 1.0, doc);
         let algorithm = |name: &str, doc: &str, objective: &str, parameters| AlgorithmDef {
             name: name.to_owned(),
@@ -56,7 +62,8 @@ impl Task for Regression {
                     "|y - Xw - b|² / 2n + alpha l1_ratio |w|₁ + alpha (1 - l1_ratio) |w|² / 2",
                     vec![
                         alpha("weight of both penalties"),
-                        ParameterDef::float_from("l1_ratio", 0.0, 0.5, "share of the absolute penalty").up_to(1.0),
+                        ParameterDef::float_from("l1_ratio", 0.0, 0.5, "share of the absolute penalty")
+                            .up_to(1.0),
                         intercept(),
                     ],
                 ),

@@ -33,7 +33,8 @@ impl Outputs {
     /// # Errors
     /// Unreadable, a tensor missing, of another shape or type, or not finite.
     pub fn read(path: &Path, problem: &Problem<'_>) -> Result<Self, TaskError> {
-        let unreadable = |message: String| TaskError::Unreadable { path: path.display().to_string(), message };
+        let unreadable =
+            |message: String| TaskError::Unreadable { path: path.display().to_string(), message };
         let bytes = std::fs::read(path).map_err(|e| unreadable(e.to_string()))?;
         let tensors = SafeTensors::deserialize(&bytes).map_err(|e| unreadable(e.to_string()))?;
         let bundle = problem.bundle;
@@ -64,10 +65,8 @@ fn vector(tensors: &SafeTensors<'_>, name: &'static str, length: usize) -> Resul
         tensor.data().as_chunks::<8>().0.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect();
     match values.iter().position(|v| !v.is_finite()) {
         None => Ok(values),
-        Some(index) => Err(TaskError::NotFinite {
-            name,
-            count: values.iter().filter(|v| !v.is_finite()).count(),
-            index,
-        }),
+        Some(index) => {
+            Err(TaskError::NotFinite { name, count: values.iter().filter(|v| !v.is_finite()).count(), index })
+        }
     }
 }
