@@ -13,7 +13,10 @@ test:           ## all tests
 lint: features $(RUFF) ## formatting, clippy, ruff
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
-	$(RUFF) check --config python_adapters/ruff.toml python_adapters tests
+	$(RUFF) check python_adapters
+	$(RUFF) check --config python_adapters/ruff.toml tests/adapters
+	# Reference scripts are notes of a computation: correct, but not typed.
+	$(RUFF) check --config python_adapters/ruff.toml --select E,F,W,I,B,UP --ignore E501 tests/reference tests/data
 	$(RUFF) format --check --config python_adapters/ruff.toml python_adapters tests
 
 format: $(RUFF)

@@ -139,6 +139,7 @@ pub fn versions(implementation: &str) -> BTreeMap<String, String> {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "a handful of features")]
 mod tests {
     use super::*;
     use crate::task::parameter::Value;

@@ -69,7 +69,7 @@ fn one(
     let mut folder = open(&results, args.fresh, &prepared, text)?;
     logging::to_file(&folder.path.join("run.log"));
 
-    let end = execute(args, &plan, prepared, &mut folder, interrupt)?;
+    let end = execute(args, &plan, &prepared, &mut folder, interrupt)?;
     parquet::write_all(&folder.path, &folder.manifest, &folder.state)?;
     let comparison = compare(&folder.manifest, &folder.state);
     report(args.format, &comparison)?;
@@ -83,7 +83,7 @@ fn one(
 fn execute(
     args: &RunArgs,
     plan: &Plan,
-    prepared: Prepared,
+    prepared: &Prepared,
     folder: &mut RunFolder,
     interrupt: &Interrupt,
 ) -> Result<RunEnd, Failure> {

@@ -180,6 +180,7 @@ pub(super) fn bytes<T: Copy, const N: usize>(values: &[T], to_bytes: impl Fn(T) 
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "values are copied, not computed")]
 mod tests {
     use super::*;
 

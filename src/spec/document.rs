@@ -25,9 +25,8 @@ impl<'t> Document<'t> {
         let values = toml::from_str::<toml::Table>(text);
         match values {
             Ok(values) if errors.is_empty() => Ok(Self { table, values: toml::Value::Table(values) }),
-            Ok(_) => Err(errors.iter().map(syntax).collect()),
             Err(error) if errors.is_empty() => Err(vec![syntax(&error)]),
-            Err(_) => Err(errors.iter().map(syntax).collect()),
+            Ok(_) | Err(_) => Err(errors.iter().map(syntax).collect()),
         }
     }
 

@@ -146,7 +146,7 @@ impl SpecError {
             if let Some(hint) = &problem.hint {
                 report.push(Group::with_title(Level::HELP.with_name("hint").secondary_title(hint)));
             }
-            rendered += &renderer.render(&report).to_string();
+            rendered += &renderer.render(&report);
             rendered += "\n\n";
         }
         rendered

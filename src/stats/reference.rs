@@ -71,6 +71,7 @@ pub(super) fn agrees(case: &Case, key: &str, got: f64, tolerance: f64) {
     agrees_number(case, key, got, case.number(key), tolerance);
 }
 
+#[expect(clippy::print_stdout, reason = "shows the deviations when asked to")]
 fn agrees_number(case: &Case, key: &str, got: f64, want: f64, tolerance: f64) {
     let deviation = (got - want).abs() / want.abs().max(1.0);
     if std::env::var_os("STATS_DEVIATIONS").is_some() {

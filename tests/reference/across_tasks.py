@@ -5,9 +5,8 @@ rliable's probability of improvement is 0.5 for equal arrays of scores, which th
 """
 
 import numpy as np
-from rliable import library, metrics
-
 from reference import rounded, write
+from rliable import library, metrics
 
 THRESHOLDS = np.array([-0.5, 0.0, 0.25, 0.5, 1.0, 1.5, 3.0])
 
@@ -15,7 +14,9 @@ THRESHOLDS = np.array([-0.5, 0.0, 0.25, 0.5, 1.0, 1.5, 3.0])
 def intervals(x, y):
     """rliable's intervals, which it draws from NumPy's global generator."""
     np.random.seed(1)
-    _, iqm = library.get_interval_estimates({"x": x}, lambda s: np.array([metrics.aggregate_iqm(s)]), reps=20_000)
+    _, iqm = library.get_interval_estimates(
+        {"x": x}, lambda s: np.array([metrics.aggregate_iqm(s)]), reps=20_000
+    )
     _, improvement = library.get_interval_estimates(
         {"x,y": (x, y)}, lambda x, y: np.array([metrics.probability_of_improvement(x, y)]), reps=5_000
     )
@@ -50,7 +51,9 @@ write(
     [
         case("normal", scores(rng.normal, 6, 5), scores(rng.normal, 4, 5), resample=True),
         case("skewed", scores(rng.exponential, 5, 8), scores(rng.exponential, 5, 8)),
-        case("tied", np.round(2 * scores(rng.uniform, 4, 3)) / 2, np.round(2 * scores(rng.uniform, 4, 3)) / 2),
+        case(
+            "tied", np.round(2 * scores(rng.uniform, 4, 3)) / 2, np.round(2 * scores(rng.uniform, 4, 3)) / 2
+        ),
         case("3 runs", scores(rng.uniform, 3, 2), scores(rng.uniform, 3, 2)),
         case("2 runs", scores(rng.uniform, 2, 1), scores(rng.uniform, 2, 1)),
         case("one run", scores(rng.uniform, 1, 3), scores(rng.uniform, 1, 3)),

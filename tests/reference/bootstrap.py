@@ -9,9 +9,8 @@ in Rust. The studentised interval is in no package: written out (Efron & Tibshir
 import itertools
 
 import numpy as np
-from scipy import stats
-
 from reference import write
+from scipy import stats
 
 
 class Done:
@@ -35,7 +34,10 @@ def case(name, statistic, a, b=()):
     for method in ("percentile", "basic", "bca"):
         options = {"n_resamples": 0, "confidence_level": 0.9, "paired": True, "vectorized": True}
         result = stats.bootstrap(data, function, method=method, bootstrap_result=done, **options)
-        out |= {f"{method}_low": result.confidence_interval.low, f"{method}_high": result.confidence_interval.high}
+        out |= {
+            f"{method}_low": result.confidence_interval.low,
+            f"{method}_high": result.confidence_interval.high,
+        }
         out["standard_error"] = result.standard_error
     if statistic == "mean":
         drawn = data[0][places]

@@ -4,9 +4,8 @@ Made with Python 3.11.7, NumPy 2.4.6, statsmodels 0.15.0.
 """
 
 import numpy as np
-from statsmodels.stats.multitest import multipletests
-
 from reference import rounded, write
+from statsmodels.stats.multitest import multipletests
 
 METHODS = {
     "bonferroni": "bonferroni",

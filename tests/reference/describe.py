@@ -4,9 +4,8 @@ Made with Python 3.11.7, NumPy 2.4.6, SciPy 1.17.1. The fences and the modified 
 """
 
 import numpy as np
-from scipy import stats
-
 from reference import one_sample_cases, write
+from scipy import stats
 
 
 def describe(name, x):

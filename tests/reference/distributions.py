@@ -6,10 +6,9 @@ far tails; those values come from mpmath's quadrature of P(T <= t) = E[Phi(t sqr
 
 import mpmath
 import numpy as np
+from reference import write
 from scipy import optimize, stats
 from statsmodels.stats.power import TTestIndPower, TTestPower
-
-from reference import write
 
 mpmath.mp.dps = 30
 
@@ -20,7 +19,9 @@ def noncentral_t(t, df, delta):
         return value
 
     def integrand(s):  # s = sqrt(X / df), whose density is 2 s df f_chi2(s^2 df)
-        log_density = (df - 1) * mpmath.log(s) - df * s * s / 2 + df / 2 * mpmath.log(df) - (df / 2 - 1) * mpmath.log(2)
+        log_density = (
+            (df - 1) * mpmath.log(s) - df * s * s / 2 + df / 2 * mpmath.log(df) - (df / 2 - 1) * mpmath.log(2)
+        )
         return mpmath.ncdf(t * s - delta) * mpmath.exp(log_density - mpmath.loggamma(mpmath.mpf(df) / 2))
 
     return float(mpmath.quad(integrand, [0, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 5, 10]))
@@ -72,11 +73,15 @@ for n, n2 in ((2, 2), (3, 5), (10, 15), (100, 100)):
         for effect in (0.1, 0.8, 2.0):
             case = {"n": n, "n2": n2, "alpha": alpha, "effect": effect}
             cases.append({"name": "paired power"} | case | {"value": paired_power(effect, n, alpha)})
-            cases.append({"name": "two-sample power"} | case | {"value": two_sample_power(effect, n, n2, alpha)})
+            cases.append(
+                {"name": "two-sample power"} | case | {"value": two_sample_power(effect, n, n2, alpha)}
+            )
         case = {"n": n, "n2": n2, "alpha": alpha, "power": 0.8}
         cases.append({"name": "paired detectable"} | case | {"value": detectable(n - 1, alpha, n)})
         cases.append(
-            {"name": "two-sample detectable"} | case | {"value": detectable(n + n2 - 2, alpha, n * n2 / (n + n2))}
+            {"name": "two-sample detectable"}
+            | case
+            | {"value": detectable(n + n2 - 2, alpha, n * n2 / (n + n2))}
         )
 for alpha in (0.05, 0.001):
     for effect in (0.1, 0.5, 1.5, 5.0):
@@ -87,5 +92,7 @@ for alpha in (0.05, 0.001):
         cases.append({"name": "two-sample needed"} | case | {"value": n})
 for k in (2, 3, 5, 20, 100):
     for q in (0, 0.2, 1.5, 3.3, 4.7, 9):
-        cases.append({"name": "studentized range", "k": k, "x": q, "value": stats.studentized_range.sf(q, k, np.inf)})
+        cases.append(
+            {"name": "studentized range", "k": k, "x": q, "value": stats.studentized_range.sf(q, k, np.inf)}
+        )
 write(__file__, cases)

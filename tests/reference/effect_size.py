@@ -10,9 +10,8 @@ import warnings
 
 import numpy as np
 import pingouin
-from scipy import optimize, special, stats
-
 from reference import is_constant, two_sample_cases, write
+from scipy import optimize, special, stats
 
 warnings.filterwarnings("ignore")
 ALPHA = 0.05
@@ -78,5 +77,7 @@ def ordinal(a, b):
     return out | {"cliffs_delta": delta, "cliffs_delta_low": low, "cliffs_delta_high": high}
 
 
-cases = [{"name": name, "a": a, "b": b} | standardised(a, b) | ordinal(a, b) for name, a, b in two_sample_cases()]
+cases = [
+    {"name": name, "a": a, "b": b} | standardised(a, b) | ordinal(a, b) for name, a, b in two_sample_cases()
+]
 write(__file__, cases)

@@ -9,10 +9,9 @@ import math
 import warnings
 
 import numpy as np
+from reference import is_constant, two_sample_cases, write
 from scipy import stats
 from statsmodels.stats.weightstats import ttost_ind, ttost_paired
-
-from reference import is_constant, two_sample_cases, write
 
 warnings.filterwarnings("ignore")
 
@@ -38,11 +37,25 @@ def result(key, p, test, difference, low, high, alpha, at):
     else:
         n = next((n for n in range(2, 5000) if power(difference, low, high, *at(n), alpha) >= 0.8), None)
         outcome = f"undecided, {n} needed"
-    return {f"{key}_p": p, f"{key}_low": interval.low, f"{key}_high": interval.high, f"{key}_outcome": outcome}
+    return {
+        f"{key}_p": p,
+        f"{key}_low": interval.low,
+        f"{key}_high": interval.high,
+        f"{key}_outcome": outcome,
+    }
 
 
 def case(name, a, b, low, high, alpha):
-    out = {"name": name, "a": a, "b": b, "low": low, "high": high, "alpha": alpha, "paired_p": None, "welch_p": None}
+    out = {
+        "name": name,
+        "a": a,
+        "b": b,
+        "low": low,
+        "high": high,
+        "alpha": alpha,
+        "paired_p": None,
+        "welch_p": None,
+    }
     if len(a) == len(b) and not is_constant(a - b):
         variance = np.var(a - b, ddof=1)
 

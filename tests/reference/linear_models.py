@@ -22,7 +22,11 @@ for fit_intercept in (True, False):
         ("ols", {}, LinearRegression(fit_intercept=fit_intercept)),
         ("ridge", {"alpha": 3.0}, Ridge(alpha=3.0, fit_intercept=fit_intercept, solver="svd")),
         ("lasso", {"alpha": 0.2}, Lasso(alpha=0.2, fit_intercept=fit_intercept, **tight)),
-        ("elastic_net", {"alpha": 0.3, "l1_ratio": 0.4}, ElasticNet(alpha=0.3, l1_ratio=0.4, fit_intercept=fit_intercept, **tight)),
+        (
+            "elastic_net",
+            {"alpha": 0.3, "l1_ratio": 0.4},
+            ElasticNet(alpha=0.3, l1_ratio=0.4, fit_intercept=fit_intercept, **tight),
+        ),
     ]:
         estimator.fit(x, y)
         cases.append(

@@ -6,10 +6,9 @@ Made with Python 3.11.7, NumPy 2.4.6, SciPy 1.17.1 (shapiro, normaltest), statsm
 import warnings
 
 import numpy as np
+from reference import is_constant, one_sample_cases, rounded, write
 from scipy import stats
 from statsmodels.stats.diagnostic import lilliefors, normal_ad
-
-from reference import is_constant, one_sample_cases, rounded, write
 
 warnings.filterwarnings("ignore")  # small samples are the point
 
@@ -23,7 +22,9 @@ def run(test, x, smallest):
 
 def normaltest(x):
     k, p = stats.normaltest(x)
-    if abs(stats.skew(x)) < 1e-14:  # SciPy's skewtest takes y = 1 where the skewness is exactly 0: left out here
+    if (
+        abs(stats.skew(x)) < 1e-14
+    ):  # SciPy's skewtest takes y = 1 where the skewness is exactly 0: left out here
         k = stats.kurtosistest(x).statistic ** 2
         p = stats.chi2.sf(k, 2)
     return k, p
@@ -43,6 +44,12 @@ for name, x in cases:
     k, k_p = run(normaltest, x, 8)
     out.append(
         {"name": name, "x": x, "shapiro_wilk": w, "shapiro_wilk_p": w_p, "anderson_darling": a}
-        | {"anderson_darling_p": a_p, "lilliefors": d, "lilliefors_p": d_p, "dagostino_k2": k, "dagostino_k2_p": k_p}
+        | {
+            "anderson_darling_p": a_p,
+            "lilliefors": d,
+            "lilliefors_p": d_p,
+            "dagostino_k2": k,
+            "dagostino_k2_p": k_p,
+        }
     )
 write(__file__, out)

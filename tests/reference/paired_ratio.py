@@ -7,9 +7,8 @@ interval with the pilot's standard deviation and degrees of freedom (Stein 1945)
 import math
 
 import numpy as np
-from scipy import optimize, stats
-
 from reference import write
+from scipy import optimize, stats
 
 
 def case(name, baseline, candidate, alpha=0.05, comparisons=1, pilot=None, precision=0.03):
@@ -65,6 +64,12 @@ write(
         case("no spread", np.array([2.0, 4.0, 8.0]), np.array([1.0, 2.0, 4.0])),
         case("many blocks", times(200, 0.3), times(200, 0.3), comparisons=1000, precision=0.1),
         case("Stein", times(24, 0.05), 2 * times(24, 0.05), comparisons=8, pilot=rng.normal(0.7, 0.08, 10)),
-        case("Stein, small pilot", times(30, 0.05), times(30, 0.05), pilot=rng.normal(0, 0.06, 3), precision=0.01),
+        case(
+            "Stein, small pilot",
+            times(30, 0.05),
+            times(30, 0.05),
+            pilot=rng.normal(0, 0.06, 3),
+            precision=0.01,
+        ),
     ],
 )

@@ -7,10 +7,9 @@ Writes regression_metrics.json beside itself; null stands for a value that the l
 import warnings
 
 import numpy as np
+from reference import write
 from scipy import stats
 from sklearn import metrics
-
-from reference import write
 
 warnings.filterwarnings("ignore")  # the undefined cases are the point
 

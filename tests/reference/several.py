@@ -10,10 +10,9 @@ import warnings
 
 import numpy as np
 import scikit_posthocs
+from reference import is_constant, rounded, write
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
-
-from reference import is_constant, rounded, write
 
 warnings.filterwarnings("ignore")  # groups without spread are the point
 
@@ -58,7 +57,12 @@ write(
         case("two groups", *(rounded(rng.normal(m, 1.0, 10)) for m in (0, 1))),
         case("3 of 2", np.array([1.0, 2.0]), np.array([3.0, 5.0]), np.array([2.5, 4.0])),
         case("3 of 3", np.array([1.0, 2.0, 4.0]), np.array([3.0, 5.0, 4.5]), np.array([2.5, 4.0, 9.0])),
-        case("one group constant", np.full(4, 2.0), np.array([1.0, 2.0, 3.0, 2.5]), np.array([5.0, 6.0, 7.0, 9.0])),
+        case(
+            "one group constant",
+            np.full(4, 2.0),
+            np.array([1.0, 2.0, 3.0, 2.5]),
+            np.array([5.0, 6.0, 7.0, 9.0]),
+        ),
         case("all groups constant", np.full(3, 1.0), np.full(3, 2.0), np.full(3, 3.0)),
         case("constant", np.full(3, 0.1), np.full(3, 0.1), np.full(3, 0.1)),
     ],

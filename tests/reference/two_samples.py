@@ -8,10 +8,9 @@ import math
 import warnings
 
 import numpy as np
+from reference import is_constant, two_sample_cases, write
 from scipy import stats
 from statsmodels.stats.descriptivestats import sign_test
-
-from reference import is_constant, two_sample_cases, write
 
 warnings.filterwarnings("ignore")  # samples without spread are the point
 
@@ -24,7 +23,11 @@ def t_tests(a, b):
     }
     out = {}
     for key, test in tests.items():
-        out |= {f"{key}_t": test and test.statistic, f"{key}_p": test and test.pvalue, f"{key}_df": test and test.df}
+        out |= {
+            f"{key}_t": test and test.statistic,
+            f"{key}_p": test and test.pvalue,
+            f"{key}_df": test and test.df,
+        }
         interval = test and test.confidence_interval(0.95)
         out |= {f"{key}_low": test and interval.low, f"{key}_high": test and interval.high}
     one = None if is_constant(a) else stats.ttest_1samp(a, 0.5)
@@ -74,6 +77,14 @@ for name, a, b in two_sample_cases():
     u, u_p = (None, None) if is_constant(np.concatenate([a, b])) else stats.mannwhitneyu(a, b)
     w, w_p = wilcoxon(a, b)
     s, s_p = sign(a, b)
-    case = {"name": name, "a": a, "b": b, "mann_whitney": u, "mann_whitney_p": u_p, "wilcoxon": w, "wilcoxon_p": w_p}
+    case = {
+        "name": name,
+        "a": a,
+        "b": b,
+        "mann_whitney": u,
+        "mann_whitney_p": u_p,
+        "wilcoxon": w,
+        "wilcoxon_p": w_p,
+    }
     cases.append(case | {"sign": s, "sign_p": s_p} | t_tests(a, b) | permutation(a, b))
 write(__file__, cases)

@@ -183,4 +183,5 @@ impl Bundle {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "the ends of a scaled range are exact")]
 mod tests;

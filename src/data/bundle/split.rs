@@ -113,6 +113,7 @@ fn quotas(counts: &[usize], rows: usize, test_rows: usize) -> Vec<usize> {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "a few hundred rows")]
 mod tests {
     use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-"""Ridge that misbehaves on command. Each fault is one that a gate must catch, or one that it must not mind."""
+"""Ridge that misbehaves on command: faults that a gate must catch, and some that it must not mind."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import threading
 import time
 
 import numpy as np
+
 from benchrun_kit import ReadBack
 
 
