@@ -1,5 +1,6 @@
 """Starts one worker: `python -X utf8 kit/run.py <adapter folder>`, with the request on standard input."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -17,3 +18,6 @@ if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: run.py <adapter folder>, with one request line on standard input")
     serve(channel, sys.stdin.buffer, Path(sys.argv[1]))
+    # Everything was said and written. Tearing the interpreter and its libraries down would take another 0.2 s of every trial.
+    sys.stderr.flush()
+    os._exit(0)

@@ -9,8 +9,10 @@ use super::outcome::{Outcome, from_exit, from_failure};
 use crate::store::journal::unix_ms;
 use crate::worker::clock::{Clock, SystemClock};
 use crate::worker::handle::{Handle, Interrupt, Message, Start};
-use crate::worker::process::own_cpu_ns;
 use crate::worker::protocol::{Event as WorkerEvent, PROTOCOL_VERSION, Request};
+
+/// A worker's lines that come within this time count as one message.
+const TOGETHER: Duration = Duration::from_millis(1);
 
 /// How long a worker may linger after its last event.
 const GRACE: Duration = Duration::from_secs(10);
@@ -44,15 +46,20 @@ pub fn run(
 ) -> Result<(Status, Option<PathBuf>), ExecutorError> {
     let id = &job.trial.id;
     sink(vec![TrialEvent::TrialStarted { trial: job.trial.clone(), unix_ms: unix_ms() }])?;
-    let (began, cpu) = (SystemClock.wall_ns(), own_cpu_ns());
-    let mut watch = Watch { job, outputs: None, is_ready: false };
+    let began = SystemClock.wall_ns();
+    let mut watch = Watch { job, outputs: None, ready: None };
     let outcome = watch.run(interrupt, sink)?;
-    let (wall_ns, runner_cpu_ns) = (SystemClock.wall_ns() - began, own_cpu_ns() - cpu);
+    let ended = Reading::now();
+    let wall_ns = ended.wall_ns - began;
+    let watched =
+        watch.ready.map_or((0, 0), |ready| (ended.wall_ns - ready.wall_ns, ended.cpu_ns - ready.cpu_ns));
+    let (watched_ns, runner_cpu_ns) = watched;
     sink(vec![TrialEvent::TrialEnded {
         trial: id.clone(),
         status: outcome.status,
         reason: outcome.reason,
         wall_ns,
+        watched_ns,
         runner_cpu_ns,
     }])?;
     Ok((outcome.status, watch.outputs.filter(|_| outcome.status == Status::Ok)))
@@ -62,7 +69,21 @@ pub fn run(
 struct Watch<'j> {
     job: &'j Job,
     outputs: Option<PathBuf>,
-    is_ready: bool,
+    /// The runner's clocks when the worker was ready.
+    ready: Option<Reading>,
+}
+
+/// The runner's own clocks.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    wall_ns: u64,
+    cpu_ns: u64,
+}
+
+impl Reading {
+    fn now() -> Self {
+        Self { wall_ns: SystemClock.wall_ns(), cpu_ns: SystemClock.cpu_ns() }
+    }
 }
 
 impl Watch<'_> {
@@ -83,8 +104,9 @@ impl Watch<'_> {
             cpus: handle.pinned.then(|| self.job.start.cpus.clone()),
         }])?;
         loop {
-            // Lines that arrived together are journalled with one sync.
+            // Lines that arrive together are journalled with one sync; waiting a moment for the rest costs less than one more.
             let mut messages = vec![handle.next(deadline)];
+            std::thread::sleep(TOGETHER);
             while let Some(message) = handle.ready() {
                 messages.push(message);
             }
@@ -159,9 +181,9 @@ impl Watch<'_> {
     fn take(&mut self, event: &WorkerEvent) -> Option<Ended> {
         let protocol = |problem: &str| Some(Ended::Killed(Outcome::protocol(problem)));
         match event {
-            WorkerEvent::Ready(_) if self.is_ready => protocol("`ready` came twice"),
+            WorkerEvent::Ready(_) if self.ready.is_some() => protocol("`ready` came twice"),
             WorkerEvent::Ready(ready) => {
-                self.is_ready = true;
+                self.ready = Some(Reading::now());
                 if ready.protocol != PROTOCOL_VERSION {
                     return protocol(&format!(
                         "the worker speaks protocol {}, not {PROTOCOL_VERSION}",
@@ -183,7 +205,7 @@ impl Watch<'_> {
                 Some(Ended::Reported(Outcome::new(Status::Unsupported, reason.clone())))
             }
             WorkerEvent::Failed { kind, message, .. } => Some(Ended::Reported(from_failure(kind, message))),
-            _ if !self.is_ready => protocol("an event came before `ready`"),
+            _ if self.ready.is_none() => protocol("an event came before `ready`"),
             WorkerEvent::Samples { phase, calls, wall_ns, cpu_ns } => {
                 let count = calls.len();
                 let fits =

@@ -124,6 +124,7 @@ impl Execution<'_> {
                 status: Status::Interrupted,
                 reason: Some("the runner died".to_owned()),
                 wall_ns: 0,
+                watched_ns: 0,
                 runner_cpu_ns: 0,
             });
         }

@@ -109,6 +109,7 @@ fn trials(rows: &[TrialRow]) -> Vec<Column> {
         column("start_ns", rows, |r| r.start_ns),
         column("load_ns", rows, |r| r.load_ns),
         column("wall_ns", rows, |r| r.wall_ns),
+        column("watched_ns", rows, |r| r.watched_ns),
         column("runner_cpu_ns", rows, |r| r.runner_cpu_ns),
         column("rss_ready_bytes", rows, |r| r.rss_ready_bytes),
         column("rss_load_bytes", rows, |r| r.rss_load_bytes),

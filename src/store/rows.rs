@@ -62,7 +62,9 @@ pub struct TrialRow {
     pub load_ns: Option<u64>,
     /// The whole trial as the runner saw it, in nanoseconds.
     pub wall_ns: Option<u64>,
-    /// CPU time of the runner meanwhile, in nanoseconds.
+    /// Wall time from the worker's `ready` to its last event, in nanoseconds.
+    pub watched_ns: Option<u64>,
+    /// CPU time of the runner in that time, in nanoseconds.
     pub runner_cpu_ns: Option<u64>,
     /// Resident set after the imports, in bytes.
     pub rss_ready_bytes: Option<u64>,
@@ -229,6 +231,7 @@ fn trial_row(manifest: &Manifest, case: &CaseRecord, record: &TrialRecord, count
         start_ns: record.start_ns(),
         load_ns: load.and_then(|p| Some(p.end_ns? - p.begin_ns)),
         wall_ns: record.wall_ns,
+        watched_ns: record.watched_ns,
         runner_cpu_ns: record.runner_cpu_ns,
         rss_ready_bytes: record.ready.as_ref().and_then(|r| r.memory.rss_bytes),
         rss_load_bytes: load.and_then(|p| p.memory.rss_bytes),
@@ -273,6 +276,7 @@ fn empty_row(manifest: &Manifest, case: &CaseRecord, implementation: &str) -> Tr
         start_ns: None,
         load_ns: None,
         wall_ns: None,
+        watched_ns: None,
         runner_cpu_ns: None,
         rss_ready_bytes: None,
         rss_load_bytes: None,

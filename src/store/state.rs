@@ -51,7 +51,9 @@ pub struct TrialRecord {
     pub reason: Option<String>,
     /// Wall time of the whole trial.
     pub wall_ns: Option<u64>,
-    /// CPU time of the runner meanwhile.
+    /// Wall time from the worker's `ready` to its last event.
+    pub watched_ns: Option<u64>,
+    /// CPU time of the runner in that time.
     pub runner_cpu_ns: Option<u64>,
     /// What the scorer found.
     pub scores: Option<Scores>,
@@ -92,6 +94,7 @@ impl TrialRecord {
             status: None,
             reason: None,
             wall_ns: None,
+            watched_ns: None,
             runner_cpu_ns: None,
             scores: None,
         }
@@ -188,11 +191,12 @@ impl RunState {
                     record.said(message);
                 }
             }
-            TrialEvent::TrialEnded { trial, status, reason, wall_ns, runner_cpu_ns } => {
+            TrialEvent::TrialEnded { trial, status, reason, wall_ns, watched_ns, runner_cpu_ns } => {
                 if let Some(record) = self.record(trial) {
                     record.status = Some(*status);
                     record.reason.clone_from(reason);
                     record.wall_ns = Some(*wall_ns);
+                    record.watched_ns = Some(*watched_ns);
                     record.runner_cpu_ns = Some(*runner_cpu_ns);
                 }
             }

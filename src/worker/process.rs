@@ -61,9 +61,3 @@ pub fn libraries() -> Option<Vec<String>> {
         .collect();
     Some(names.into_iter().map(str::to_owned).collect())
 }
-
-/// CPU time of the calling thread and of this process, in nanoseconds.
-pub fn own_cpu_ns() -> u64 {
-    use super::clock::{Clock, SystemClock};
-    SystemClock.cpu_ns()
-}
