@@ -18,7 +18,7 @@ if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit("usage: run.py <adapter folder>, with one request line on standard input")
     serve(channel, sys.stdin.buffer, Path(sys.argv[1]))
-    # Everything was said. Tearing down the interpreter and its libraries would take 0.2 s more of every trial.
+    # Everything was said. Tearing down the interpreter and its libraries takes 0.2 s and measures nothing.
     # What is still buffered belongs into the log: Python's own buffers, and those of C libraries.
     import ctypes
 
