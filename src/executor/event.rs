@@ -57,9 +57,9 @@ pub enum TrialEvent {
         reason: Option<String>,
         /// Wall time from before the start to after the end of the process, in nanoseconds.
         wall_ns: u64,
-        /// Wall time that the runner watched the worker, from its `ready` to its last event, in nanoseconds.
+        /// Wall time in which the worker was timed: from its `ready` to its receipt (or its end), as the runner saw it, in nanoseconds.
         watched_ns: u64,
-        /// CPU time that the runner itself used while it watched, in nanoseconds.
+        /// CPU time that the runner itself used in that time, in nanoseconds.
         runner_cpu_ns: u64,
     },
     /// The scorer read the trial's raw outputs.

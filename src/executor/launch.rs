@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::backend;
 use crate::implementation::environment::{Environment, EnvironmentError, Python, adapter_build};
 use crate::implementation::{Implementation, Launch};
 use crate::spec::{Experiment, Protocol};
@@ -50,17 +51,22 @@ impl Launcher {
                     path: "benchrun's own binary".into(),
                     source,
                 })?;
-                let record =
-                    ImplementationRecord { build: native::BUILD.to_owned(), environment: None, python: None };
+                let record = ImplementationRecord {
+                    build: native::BUILD.to_owned(),
+                    environment: None,
+                    python: None,
+                    libraries: backend::versions(&implementation.id),
+                };
                 (program, vec!["worker".to_owned()], record)
             }
             Launch::Python(adapter) => {
-                let Environment { key, python, interpreter } =
+                let Environment { key, python, interpreter, packages } =
                     Python::find()?.sync(adapter, cache, report)?;
                 let record = ImplementationRecord {
                     build: adapter_build(adapter)?,
                     environment: Some(key),
                     python: Some(python),
+                    libraries: packages,
                 };
                 let text = |path: &Path| path.to_string_lossy().into_owned();
                 let arguments = vec![

@@ -47,10 +47,11 @@ pub fn run(
     let id = &job.trial.id;
     sink(vec![TrialEvent::TrialStarted { trial: job.trial.clone(), unix_ms: unix_ms() }])?;
     let began = SystemClock.wall_ns();
-    let mut watch = Watch { job, outputs: None, ready: None };
+    let mut watch = Watch { job, outputs: None, ready: None, receipt: None };
     let outcome = watch.run(interrupt, sink)?;
     let ended = Reading::now();
     let wall_ns = ended.wall_ns - began;
+    let ended = watch.receipt.unwrap_or(ended);
     let watched =
         watch.ready.map_or((0, 0), |ready| (ended.wall_ns - ready.wall_ns, ended.cpu_ns - ready.cpu_ns));
     let (watched_ns, runner_cpu_ns) = watched;
@@ -71,6 +72,8 @@ struct Watch<'j> {
     outputs: Option<PathBuf>,
     /// The runner's clocks when the worker was ready.
     ready: Option<Reading>,
+    /// The runner's clocks when the receipt came, after the last timed phase.
+    receipt: Option<Reading>,
 }
 
 /// The runner's own clocks.
@@ -217,10 +220,13 @@ impl Watch<'_> {
                 Some(_) => Outcome { status: Status::Ok, reason: None },
                 None => Outcome::protocol("`done` came without `outputs`"),
             })),
-            WorkerEvent::PhaseBegin { .. }
-            | WorkerEvent::PhaseEnd { .. }
-            | WorkerEvent::Progress { .. }
-            | WorkerEvent::Receipt(_) => None,
+            WorkerEvent::Receipt(_) => {
+                self.receipt = Some(Reading::now());
+                None
+            }
+            WorkerEvent::PhaseBegin { .. } | WorkerEvent::PhaseEnd { .. } | WorkerEvent::Progress { .. } => {
+                None
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 //! An environment lives in the cache under the hash of its lock, the exact Python, the system and the architecture. It is built under
 //! a file lock and counts only once its completion marker is written, so an interrupted build is built again.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use crate::files::{Lock, sha256, write_atomic};
 pub const PYTHON_REQUIREMENT: &str = ">=3.11";
 
 /// The steps that build an environment; a change here builds them anew.
-const RECIPE: &str = "venv; pip install --require-hashes --no-deps --only-binary :all:; 1";
+const RECIPE: &str = "venv; pip install --require-hashes --no-deps --only-binary :all:; 2";
 const MARKER: &str = "complete.json";
 
 /// A complete environment.
@@ -29,6 +30,8 @@ pub struct Environment {
     pub python: String,
     /// Its interpreter.
     pub interpreter: PathBuf,
+    /// The packages that were installed and their versions; empty until it is built.
+    pub packages: BTreeMap<String, String>,
 }
 
 /// Why there is no environment.
@@ -115,8 +118,11 @@ impl Python {
         let key = sha256(description.as_bytes())[..16].to_owned();
         let folder = cache.join("envs").join(&key);
         let interpreter = folder.join("bin").join("python");
-        let complete = folder.join(MARKER).is_file();
-        Ok((Environment { key, python: self.name(), interpreter }, complete))
+        let built =
+            fs::read(folder.join(MARKER)).ok().and_then(|b| serde_json::from_slice::<Environment>(&b).ok());
+        let complete = built.is_some();
+        let packages = built.map(|e| e.packages).unwrap_or_default();
+        Ok((Environment { key, python: self.name(), interpreter, packages }, complete))
     }
 
     /// Makes the environment of an adapter, unless it is there.
@@ -131,11 +137,13 @@ impl Python {
         cache: &Path,
         report: &mut dyn FnMut(&str),
     ) -> Result<Environment, EnvironmentError> {
-        let (environment, _) = self.locate(adapter, cache)?;
-        let folder = cache.join("envs").join(&environment.key);
+        let (found, _) = self.locate(adapter, cache)?;
+        let folder = cache.join("envs").join(&found.key);
         let io = |source| EnvironmentError::Io { path: folder.clone(), source };
         let _lock = Lock::wait(&folder.with_extension("lock")).map_err(io)?;
-        if !folder.join(MARKER).is_file() {
+        // Another process may have built it while this one waited.
+        let (mut environment, complete) = self.locate(adapter, cache)?;
+        if !complete {
             report(&format!(
                 "building the Python environment {} ({}) from {}",
                 environment.key,
@@ -153,6 +161,7 @@ impl Python {
                 .arg(&adapter.lock)
                 .output();
             self.step(adapter, "pip install --require-hashes", pip)?;
+            environment.packages = self.installed(adapter, &environment)?;
             let marker = serde_json::to_vec_pretty(&environment).unwrap_or_default();
             write_atomic(&folder.join(MARKER), &marker).map_err(io)?;
         }
@@ -162,6 +171,30 @@ impl Python {
             .args([&adapter.kit, &adapter.folder])
             .output();
         Ok(environment)
+    }
+
+    /// What pip installed, as pip tells.
+    fn installed(
+        &self,
+        adapter: &PythonAdapter,
+        environment: &Environment,
+    ) -> Result<BTreeMap<String, String>, EnvironmentError> {
+        #[derive(Deserialize)]
+        struct Package {
+            name: String,
+            version: String,
+        }
+        let listed = Command::new(&environment.interpreter)
+            .args(["-m", "pip", "list", "--disable-pip-version-check", "--format", "json"])
+            .output();
+        let json = listed.as_ref().map(|o| o.stdout.clone()).unwrap_or_default();
+        self.step(adapter, "pip list", listed)?;
+        let packages: Vec<Package> = serde_json::from_slice(&json).map_err(|e| EnvironmentError::Build {
+            lock: adapter.lock.clone(),
+            step: "pip list".to_owned(),
+            tail: e.to_string(),
+        })?;
+        Ok(packages.into_iter().map(|p| (p.name, p.version)).collect())
     }
 
     fn step(

@@ -87,6 +87,8 @@ pub struct ImplementationRecord {
     pub environment: Option<String>,
     /// The exact Python.
     pub python: Option<String>,
+    /// Versions of its libraries.
+    pub libraries: BTreeMap<String, String>,
 }
 
 /// One bundle of a run.

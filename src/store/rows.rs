@@ -62,7 +62,7 @@ pub struct TrialRow {
     pub load_ns: Option<u64>,
     /// The whole trial as the runner saw it, in nanoseconds.
     pub wall_ns: Option<u64>,
-    /// Wall time from the worker's `ready` to its last event, in nanoseconds.
+    /// Wall time from the worker's `ready` to its receipt, in which it was timed, in nanoseconds.
     pub watched_ns: Option<u64>,
     /// CPU time of the runner in that time, in nanoseconds.
     pub runner_cpu_ns: Option<u64>,

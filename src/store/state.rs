@@ -51,7 +51,7 @@ pub struct TrialRecord {
     pub reason: Option<String>,
     /// Wall time of the whole trial.
     pub wall_ns: Option<u64>,
-    /// Wall time from the worker's `ready` to its last event.
+    /// Wall time from the worker's `ready` to its receipt.
     pub watched_ns: Option<u64>,
     /// CPU time of the runner in that time.
     pub runner_cpu_ns: Option<u64>,

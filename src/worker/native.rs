@@ -227,6 +227,7 @@ fn receipt(
 pub fn build_facts() -> BTreeMap<String, String> {
     let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
     [
+        ("rustc", env!("BENCHRUN_RUSTC")),
         ("profile", profile),
         ("opt_level", env!("BENCHRUN_OPT_LEVEL")),
         ("target", env!("BENCHRUN_TARGET")),

@@ -89,7 +89,11 @@ fn the_journal_fits_its_schemas(place: &Place) {
     }
     assert!(from_python > 50, "both sides are validated, {from_python} events came from Python");
     let manifest = std::fs::read_to_string(place.only_run("small").join("manifest.json")).unwrap();
-    fits_schema("manifest", &serde_json::from_str(&manifest).unwrap());
+    let manifest: Value = serde_json::from_str(&manifest).unwrap();
+    fits_schema("manifest", &manifest);
+    let version = |id: &str, library: &str| manifest["implementations"][id]["libraries"][library].as_str();
+    assert!(version("python/scikit-learn", "numpy").is_some(), "{manifest:#}");
+    assert!(version("rust/linfa", "linfa-linear").is_some(), "{manifest:#}");
 }
 
 fn workers_load_only_their_own_libraries(place: &Place) {
