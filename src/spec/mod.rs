@@ -10,6 +10,7 @@ mod check;
 mod document;
 mod grid;
 pub mod problem;
+mod protocol;
 pub mod raw;
 mod shape;
 

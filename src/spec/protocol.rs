@@ -1,0 +1,92 @@
+//! The run protocol of a spec, checked: durations, sizes, repetition and batch sizes.
+
+use std::time::Duration;
+
+use super::problem::{Place, Problem};
+use super::raw::{RawBatchSize, RawProtocol};
+use super::{BatchSize, Protocol};
+use crate::worker::protocol::Repeat;
+
+/// Checks the protocol. Nothing where a value cannot be read; the problems say which.
+pub fn protocol(raw: &RawProtocol, place: &Place, problems: &mut Vec<Problem>) -> Option<Protocol> {
+    let mut duration = |text: &str, place: &Place| {
+        humantime::parse_duration(text)
+            .map_err(|e| {
+                let message = format!("`{place}` is \"{text}\", which is no duration: {e}");
+                problems.push(
+                    Problem::value(place, message)
+                        .hint("write for example \"200ms\", \"2min\", \"1h 30min\""),
+                );
+            })
+            .ok()
+    };
+    let budget = raw.budget.as_deref().map(|text| duration(text, &place.at("budget")));
+    let timeout = duration(&raw.timeout, &place.at("timeout"));
+    let predict = super::raw::RawRepeat {
+        warmup: raw.predict.warmup,
+        min_samples: raw.predict.min_samples,
+        max_samples: raw.predict.max_samples,
+        max_time: raw.predict.max_time.clone(),
+        min_sample: raw.predict.min_sample.clone(),
+    };
+    let mut times = Vec::new();
+    for (name, repeat) in [("fit", &raw.fit), ("predict", &predict)] {
+        let place = place.at(name);
+        times.push((
+            duration(&repeat.max_time, &place.at("max_time")),
+            duration(&repeat.min_sample, &place.at("min_sample")),
+        ));
+    }
+    for (name, repeat) in [("fit", &raw.fit), ("predict", &predict)] {
+        if let Some(min) = repeat.min_samples.filter(|min| *min > repeat.max_samples) {
+            let message =
+                format!("`min_samples` is {min}, but must be at most `max_samples`, {}", repeat.max_samples);
+            problems.push(Problem::value(&place.at(name).at("min_samples"), message));
+        }
+    }
+    if timeout == Some(Duration::ZERO) {
+        problems.push(Problem::value(&place.at("timeout"), "`protocol.timeout` is 0, but must be longer"));
+    }
+    let memory = raw.memory.parse::<bytesize::ByteSize>().map_err(|e| {
+        let message = format!("`protocol.memory` is \"{}\", which is no size: {e}", raw.memory);
+        problems.push(
+            Problem::value(&place.at("memory"), message).hint("write for example \"4GiB\" or \"512MB\""),
+        );
+    });
+    let mut batch_sizes: Vec<BatchSize> = Vec::new();
+    for (i, size) in raw.predict.batch_sizes.iter().enumerate() {
+        let size = match size {
+            RawBatchSize::Rows(rows) => BatchSize::Rows(*rows as usize),
+            RawBatchSize::All => BatchSize::All,
+        };
+        if batch_sizes.contains(&size) {
+            let place = place.at("predict").at("batch_sizes").at(i);
+            problems.push(Problem::value(&place, "this batch size is given twice"));
+        }
+        batch_sizes.push(size);
+    }
+    let repeats = [(&raw.fit, times[0], 3), (&predict, times[1], 5)];
+    let [fit, predict] = repeats.map(|(raw, (max_time, min_sample), usual)| {
+        Some(Repeat {
+            warmup: raw.warmup,
+            min_samples: raw.min_samples.unwrap_or(usual.min(raw.max_samples)),
+            max_samples: raw.max_samples,
+            max_time_ns: u64::try_from(max_time?.as_nanos()).unwrap_or(u64::MAX),
+            min_sample_ns: u64::try_from(min_sample?.as_nanos()).unwrap_or(u64::MAX),
+        })
+    });
+    Some(Protocol {
+        blocks: raw.blocks,
+        budget: match budget {
+            Some(budget) => Some(budget?),
+            None => None,
+        },
+        threads: raw.threads as usize,
+        seed: raw.seed.unsigned_abs(),
+        timeout: timeout?,
+        memory_bytes: memory.ok()?.as_u64(),
+        fit: fit?,
+        predict: predict?,
+        batch_sizes,
+    })
+}
