@@ -18,6 +18,7 @@ pub mod executor;
 pub mod files;
 pub mod implementation;
 pub mod monitor;
+pub mod number;
 pub mod plan;
 pub mod report;
 pub mod spec;

@@ -1,21 +1,23 @@
 //! The comparison of a run: for every case and contender, comparable or every reason why not; for every phase, a ratio and a verdict.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::parity;
+use super::evidence::{Contract, Evidence};
+use super::facts::TrialFacts;
+use super::pairing::{self, Paired, Pairing, Quantity, Sides};
+use super::sensitivity::{self, Sensitivity};
+use super::sentence;
 use super::summary::{self, ArmSummary};
 use crate::executor::event::Status;
-use crate::stats::paired_ratio::{Family, Speedup, Verdict, log_ratios, speedup, verdict};
+use crate::stats::paired_ratio::{Family, Speedup, Spread, Verdict, log_ratios, speedup, verdict};
 use crate::store::manifest::{CaseRecord, Manifest};
-use crate::store::rows::counts;
-use crate::store::state::{RunState, TrialRecord};
-use crate::task::Check;
+use crate::store::rows::ParityRow;
 
 /// The level of the family of verdicts.
-const ALPHA: f64 = 0.05;
+pub const ALPHA: f64 = 0.05;
 /// Differences within this are called equal.
 pub const MARGIN: f64 = 0.05;
 
@@ -49,7 +51,7 @@ pub struct CaseComparison {
     pub blocks: u64,
     /// Its implementations, the baseline last.
     pub arms: Vec<ArmSummary>,
-    /// Each contender against the baseline.
+    /// Each contender against the implementation that it is compared with.
     pub pairs: Vec<PairComparison>,
 }
 
@@ -68,8 +70,12 @@ pub struct PairComparison {
     pub findings: Vec<String>,
     /// The largest figure of each point of the contract.
     pub figures: BTreeMap<String, f64>,
+    /// Phases of a comparable pair that cannot be compared, each with the reason: a claim of time to quality needs equivalent quality.
+    pub open_phases: BTreeMap<String, String>,
     /// The phases; empty unless comparable.
     pub phases: Vec<PhaseComparison>,
+    /// The largest resident sets, baseline over contender: above 1 the contender needs less. Absent unless comparable.
+    pub memory: Option<PhaseComparison>,
 }
 
 /// One phase of a comparable pair.
@@ -81,8 +87,12 @@ pub struct PhaseComparison {
     pub primary: bool,
     /// The number of blocks.
     pub blocks: u64,
+    /// The number of pilot blocks whose spread the intervals rest on, where the number of blocks was chosen from it (Stein).
+    pub pilot_blocks: Option<u64>,
     /// The geometric mean over blocks of baseline time / contender time: above 1 the contender is faster.
     pub ratio: f64,
+    /// The standard deviation of the log-ratios that the intervals rest on: 0.01 is about 1 %.
+    pub log_standard_deviation: f64,
     /// The 95 % interval of this comparison alone.
     pub interval: [f64; 2],
     /// The interval that holds together with all others of the family; primary phases only.
@@ -91,6 +101,12 @@ pub struct PhaseComparison {
     pub without_spread: bool,
     /// What it shows; primary phases only.
     pub verdict: Option<Judgement>,
+    /// The verdict as a plain sentence; primary phases only.
+    pub sentence: Option<String>,
+    /// What else was computed. It decides nothing.
+    pub sensitivity: Sensitivity,
+    /// Conditions under which the interval may not keep its promise.
+    pub warnings: Vec<String>,
 }
 
 /// What a comparison showed.
@@ -110,39 +126,51 @@ pub enum Judgement {
     },
 }
 
-/// Compares everything that a run stored.
-pub fn compare(manifest: &Manifest, state: &RunState) -> Comparison {
-    let complete = state.complete();
-    let counted: Vec<&TrialRecord> = state.trials.iter().filter(|t| counts(t, &complete)).collect();
-    let mut by_case: BTreeMap<&str, Vec<&TrialRecord>> = BTreeMap::new();
+/// How a run is compared.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The implementation that all others are compared with, in place of those that the spec names.
+    pub baseline: Option<String>,
+}
+
+/// Compares everything that a run stored. Beside the comparison it gives what the gate found beside the
+/// tasks' contracts, for `parity.parquet`.
+pub fn compare(evidence: &Evidence, options: &Options) -> (Comparison, Vec<ParityRow>) {
+    let manifest = &evidence.manifest;
     let mut trials: BTreeMap<String, u64> = BTreeMap::new();
-    for trial in counted {
-        by_case.entry(&trial.trial.case).or_default().push(trial);
-        *trials.entry(trial.status.unwrap_or(Status::Interrupted).word().to_owned()).or_default() += 1;
+    for trial in evidence.trials.values().flatten() {
+        *trials.entry(trial.status.word().to_owned()).or_default() += 1;
     }
-    let drafts: Vec<Draft<'_>> = manifest
-        .cases
-        .iter()
-        .map(|case| {
-            Draft::new(manifest, state, case, by_case.get(case.id.as_str()).map_or(&[], Vec::as_slice))
-        })
-        .collect();
-    let family: usize = drafts.iter().map(Draft::primary_comparisons).sum();
-    let unsupported: usize =
-        manifest.cases.iter().flat_map(|c| &c.arms).filter(|a| a.unsupported.is_some()).count();
+    let unsupported = manifest.cases.iter().flat_map(|c| &c.arms).filter(|a| a.unsupported.is_some()).count();
     if unsupported > 0 {
         *trials.entry(Status::Unsupported.word().to_owned()).or_default() += unsupported as u64;
     }
-    Comparison {
+    let mut drafts: Vec<Draft<'_>> = manifest
+        .cases
+        .iter()
+        .map(|case| {
+            let trials = evidence.trials.get(&case.id).map_or(&[][..], Vec::as_slice);
+            Draft::new(manifest, &evidence.contract, case, trials, options)
+        })
+        .collect();
+    let rows =
+        drafts.iter_mut().flat_map(|d| &mut d.pairs).flat_map(|p| std::mem::take(&mut p.rows)).collect();
+    let primary = drafts.iter().flat_map(|d| &d.pairs).flat_map(|p| p.ratios.iter().filter(|r| r.primary));
+    let family = primary.clone().count();
+    let corrected = sensitivity::Corrected::family(primary.map(|r| r.logs.as_slice()));
+    let mut corrected = corrected.into_iter();
+    let cases = drafts.into_iter().map(|draft| draft.finish(family.max(1), &mut corrected)).collect();
+    let comparison = Comparison {
         spec: manifest.spec.clone(),
         run: manifest.run.clone(),
-        finished: state.finished,
+        finished: evidence.finished,
         alpha: ALPHA,
         family: family as u64,
         margin: MARGIN,
         trials,
-        cases: drafts.into_iter().map(|draft| draft.finish(family.max(1))).collect(),
-    }
+        cases,
+    };
+    (comparison, rows)
 }
 
 /// A case whose ratios are known and whose verdicts wait for the size of the family.
@@ -155,53 +183,73 @@ struct Draft<'a> {
 
 struct PairDraft {
     comparison: PairComparison,
-    /// Log-ratios of every phase that both sides have, in the order of the phases.
-    ratios: Vec<(String, Vec<f64>)>,
+    ratios: Vec<Ratios>,
+    memory: Option<Ratios>,
+    rows: Vec<ParityRow>,
+}
+
+/// The paired times of one phase.
+struct Ratios {
+    phase: String,
+    primary: bool,
+    pilot: Option<usize>,
+    logs: Vec<f64>,
+    pairs: Vec<Paired>,
 }
 
 impl<'a> Draft<'a> {
     fn new(
         manifest: &'a Manifest,
-        state: &'a RunState,
+        contract: &Contract,
         case: &'a CaseRecord,
-        trials: &[&'a TrialRecord],
+        trials: &'a [TrialFacts],
+        options: &Options,
     ) -> Self {
-        let of = |id: &str| -> Vec<&TrialRecord> {
-            trials.iter().copied().filter(|t| t.trial.implementation == id).collect()
-        };
+        let of =
+            |id: &str| -> Vec<&TrialFacts> { trials.iter().filter(|t| t.implementation == id).collect() };
+        let reference = |id: &str| id == options.baseline.as_ref().unwrap_or(&case.baseline);
         let mut arms: Vec<ArmSummary> =
             case.arms.iter().map(|arm| summary::arm(arm, &of(&arm.implementation))).collect();
-        arms.sort_by_key(|arm| arm.implementation == case.baseline);
-        let blocks: BTreeSet<u32> = trials.iter().map(|t| t.trial.block).collect();
-        let baseline = of(&case.baseline);
-        let asked = case.arms.iter().filter(|a| a.unsupported.is_none() && a.implementation != case.baseline);
-        let pairs = asked
-            .map(|arm| pair(manifest, state, case, &arm.implementation, &of(&arm.implementation), &baseline))
+        arms.sort_by_key(|arm| reference(&arm.implementation));
+        let mut blocks: Vec<u32> = trials.iter().map(|t| t.block).collect();
+        blocks.sort_unstable();
+        blocks.dedup();
+        let compared = case.arms.iter().filter(|a| a.unsupported.is_none()).filter_map(|arm| {
+            let baseline = match &options.baseline {
+                Some(baseline) => Some(baseline).filter(|b| **b != arm.implementation),
+                None => arm.compared_with.as_ref(),
+            };
+            Some((&arm.implementation, baseline?))
+        });
+        let pairs = compared
+            .map(|(contender, baseline)| {
+                let (own, others) = (of(contender), of(baseline));
+                let sides = Sides { manifest, case, contender, baseline, own: &own, others: &others };
+                PairDraft::new(case, contender, baseline, pairing::pair(&sides, contract))
+            })
             .collect();
         Self { case, blocks: blocks.len(), arms, pairs }
     }
 
-    fn primary_comparisons(&self) -> usize {
-        self.pairs
-            .iter()
-            .flat_map(|p| &p.ratios)
-            .filter(|(phase, ratios)| self.case.primary_phases.contains(phase) && ratios.len() >= 2)
-            .count()
-    }
-
-    fn finish(self, family: usize) -> CaseComparison {
-        let primary_phases = &self.case.primary_phases;
+    fn finish(
+        self,
+        family: usize,
+        corrected: &mut impl Iterator<Item = sensitivity::Corrected>,
+    ) -> CaseComparison {
         let pairs = self
             .pairs
             .into_iter()
-            .map(|PairDraft { mut comparison, ratios }| {
-                comparison.phases = ratios
-                    .into_iter()
-                    .filter_map(|(phase, ratios)| {
-                        let primary = primary_phases.contains(&phase);
-                        phase_comparison(phase, &ratios, primary, family)
-                    })
-                    .collect();
+            .map(|PairDraft { mut comparison, ratios, memory, .. }| {
+                let mut phases = Vec::new();
+                for of in ratios {
+                    let corrected = if of.primary { corrected.next() } else { None };
+                    phases.extend(of.compare(family, corrected));
+                }
+                for phase in &mut phases {
+                    phase.sentence = sentence::verdict(self.case, &comparison, phase);
+                }
+                comparison.phases = phases;
+                comparison.memory = memory.and_then(|of| of.compare(family, None));
                 comparison
             })
             .collect();
@@ -209,142 +257,69 @@ impl<'a> Draft<'a> {
     }
 }
 
-fn pair(
-    manifest: &Manifest,
-    state: &RunState,
-    case: &CaseRecord,
-    contender: &str,
-    own: &[&TrialRecord],
-    baseline: &[&TrialRecord],
-) -> PairDraft {
-    let mut reasons = Reasons::default();
-    let mut points: BTreeMap<String, Check> = BTreeMap::new();
-    let mut times: Vec<(String, Vec<f64>, Vec<f64>)> = Vec::new();
-    for (name, trials) in [(contender, own), (case.baseline.as_str(), baseline)] {
-        for failure in summary::failures(trials) {
-            let (status, reason) = (failure.status.word(), failure.reason);
-            reasons.add(format!(
-                "{name} {status} in {} of {} blocks: {reason}",
-                failure.trials,
-                trials.len()
-            ));
-        }
-    }
-    let worked = |trials: &[&TrialRecord]| trials.iter().filter(|t| t.status == Some(Status::Ok)).count();
-    if worked(own) == 0 && worked(baseline) == 0 && reasons.is_empty() {
-        reasons.add("no block is complete".to_owned());
-    } else if baseline.is_empty() {
-        reasons.add(format!("the baseline {} was not run", case.baseline));
-    }
-    let ok = |t: &&&TrialRecord| t.status == Some(Status::Ok);
-    for a in own.iter().filter(ok) {
-        let Some(b) = baseline.iter().filter(ok).find(|b| b.trial.block == a.trial.block) else { continue };
-        let mut checks = match manifest.bundles.get(&case.bundle) {
-            Some(bundle) => parity::checks(case, bundle, a, b),
-            None => {
-                reasons.add("the manifest does not describe the case's bundle".to_owned());
-                Vec::new()
-            }
-        };
-        let judged = state.judged.get(&(case.id.clone(), a.trial.block, a.trial.attempt));
-        match judged.and_then(|pairs| pairs.get(contender)) {
-            Some(of_task) => {
-                for check in of_task {
-                    widest(&mut points, check);
+impl PairDraft {
+    fn new(case: &CaseRecord, contender: &str, baseline: &str, pairing: Pairing) -> Self {
+        let comparable = pairing.reasons.is_empty();
+        let mut ratios = Vec::new();
+        let mut memory = None;
+        for (quantity, pairs) in pairing.values {
+            let (own, others): (Vec<f64>, Vec<f64>) = pairs.iter().map(|p| (p.contender, p.baseline)).unzip();
+            let Ok(logs) = log_ratios(&others, &own) else { continue };
+            let of = |phase: String, primary| Ratios { phase, primary, pilot: None, logs, pairs };
+            match quantity {
+                _ if !comparable => {}
+                Quantity::Time(phase) if pairing.open_phases.contains_key(&phase) => {}
+                Quantity::Time(phase) => {
+                    let primary = case.primary_phases.contains(&phase) && pairs_suffice(&own);
+                    ratios.push(of(phase, primary));
                 }
-                checks.extend(of_task.iter().cloned());
+                Quantity::PeakMemory => memory = Some(of("peak memory".to_owned(), false)),
+                Quantity::Metric(_) => {}
             }
-            None => reasons.add("the outputs of a block were never compared".to_owned()),
         }
-        for check in checks.into_iter().filter(|c| !c.agrees) {
-            reasons.add(check.finding);
-        }
-        collect_times(&mut times, a, b);
-    }
-    let reasons = reasons.into_texts();
-    let comparable = reasons.is_empty();
-    let ratios = if comparable {
-        times.into_iter().filter_map(|(phase, a, b)| Some((phase, log_ratios(&b, &a).ok()?))).collect()
-    } else {
-        Vec::new()
-    };
-    let comparison = PairComparison {
-        contender: contender.to_owned(),
-        baseline: case.baseline.clone(),
-        comparable,
-        reasons,
-        findings: points.values().map(|c| c.finding.clone()).collect(),
-        figures: points.values().filter_map(|c| Some((c.name.clone(), c.figure?))).collect(),
-        phases: Vec::new(),
-    };
-    PairDraft { comparison, ratios }
-}
-
-/// Distinct reasons in the order in which they came, each with the number of blocks that gave it.
-#[derive(Default)]
-struct Reasons(Vec<(String, u32)>);
-
-impl Reasons {
-    fn add(&mut self, text: String) {
-        match self.0.iter_mut().find(|(known, _)| *known == text) {
-            Some((_, count)) => *count += 1,
-            None => self.0.push((text, 1)),
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
-    fn into_texts(self) -> Vec<String> {
-        self.0
-            .into_iter()
-            .map(|(text, count)| if count > 1 { format!("{text} (in {count} blocks)") } else { text })
-            .collect()
+        let points = pairing.points;
+        let comparison = PairComparison {
+            contender: contender.to_owned(),
+            baseline: baseline.to_owned(),
+            comparable,
+            reasons: pairing.reasons,
+            findings: points.values().map(|c| c.finding.clone()).collect(),
+            figures: points.values().filter_map(|c| Some((c.name.clone(), c.figure?))).collect(),
+            open_phases: pairing.open_phases,
+            phases: Vec::new(),
+            memory: None,
+        };
+        Self { comparison, ratios, memory, rows: pairing.rows }
     }
 }
 
-/// Keeps, for each point of the contract, the block in which the two sides were furthest apart.
-fn widest(points: &mut BTreeMap<String, Check>, check: &Check) {
-    let share = |c: &Check| match (c.figure, c.allowed) {
-        (Some(figure), Some(allowed)) => figure / allowed,
-        _ => 0.0,
-    };
-    match points.get(&check.name) {
-        Some(known) if share(known) >= share(check) => {}
-        _ => {
-            points.insert(check.name.clone(), check.clone());
-        }
-    }
+/// One block has a ratio, but no spread and so no interval.
+fn pairs_suffice(own: &[f64]) -> bool {
+    own.len() >= 2
 }
 
-fn collect_times(times: &mut Vec<(String, Vec<f64>, Vec<f64>)>, a: &TrialRecord, b: &TrialRecord) {
-    let baseline: BTreeMap<String, f64> = summary::phase_times(b).into_iter().collect();
-    for (phase, time) in summary::phase_times(a) {
-        let Some(reference) = baseline.get(&phase) else { continue };
-        match times.iter_mut().find(|(known, _, _)| *known == phase) {
-            Some((_, own, others)) => {
-                own.push(time);
-                others.push(*reference);
-            }
-            None => times.push((phase, vec![time], vec![*reference])),
-        }
+impl Ratios {
+    fn compare(self, family: usize, corrected: Option<sensitivity::Corrected>) -> Option<PhaseComparison> {
+        let comparisons = if self.primary { family } else { 1 };
+        let family = Family { alpha: ALPHA, comparisons };
+        let pilot = self.pilot.and_then(|n| Spread::of(self.logs.get(..n)?).ok());
+        let found = speedup(&self.logs, family, pilot).ok()?;
+        Some(PhaseComparison {
+            sensitivity: sensitivity::of(&self.pairs, &self.logs, family, corrected),
+            phase: self.phase,
+            primary: self.primary,
+            blocks: found.blocks as u64,
+            pilot_blocks: pilot.map(|p| p.degrees_of_freedom as u64 + 1),
+            ratio: found.ratio,
+            log_standard_deviation: found.spread.standard_deviation,
+            interval: [found.plain.low, found.plain.high],
+            simultaneous: self.primary.then_some([found.simultaneous.low, found.simultaneous.high]),
+            without_spread: found.without_spread,
+            verdict: if self.primary { judgement(&found) } else { None },
+            sentence: None,
+            warnings: Vec::new(),
+        })
     }
-}
-
-fn phase_comparison(phase: String, ratios: &[f64], primary: bool, family: usize) -> Option<PhaseComparison> {
-    let comparisons = if primary { family } else { 1 };
-    let found = speedup(ratios, Family { alpha: ALPHA, comparisons }, None).ok()?;
-    Some(PhaseComparison {
-        phase,
-        primary,
-        blocks: found.blocks as u64,
-        ratio: found.ratio,
-        interval: [found.plain.low, found.plain.high],
-        simultaneous: primary.then_some([found.simultaneous.low, found.simultaneous.high]),
-        without_spread: found.without_spread,
-        verdict: if primary { judgement(&found) } else { None },
-    })
 }
 
 fn judgement(found: &Speedup) -> Option<Judgement> {

@@ -1,5 +1,17 @@
-//! From trials to verdicts: pairing, the parity gate, comparisons. Everything here is a pure function of what a run stored.
+//! From trials to verdicts. Everything here is a pure function of what runs stored.
+//!
+//! ```text
+//! tables ─► evidence (lazy queries) ─► facts ─► parity (the gate) ─► pairing ─► comparison (the judge)
+//!                                                                                 ├─ sensitivity: beside the verdict
+//!                                                                                 ├─ groups, trend: over cases, over runs
+//!                                                                                 └─ regression: the CI gate
+//! ```
 
 pub mod comparison;
+pub mod evidence;
+pub mod facts;
+mod pairing;
 pub mod parity;
+pub mod sensitivity;
+mod sentence;
 pub mod summary;

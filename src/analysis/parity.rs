@@ -1,160 +1,133 @@
 //! The parity gate: were two trials of one block the same problem, solved by the same means?
 //!
 //! The task's contract speaks on outputs ([`crate::task::Task::compare`]); this is the rest, the same for every task: work, binding
-//! hyperparameters, types, device and threads. Every rule looks at what the receipts read back, never at what was asked.
+//! hyperparameters, types, device and threads. Every rule looks at what the receipts read back, never at what was asked. A fact that one
+//! side does not tell is a disagreement: absent proof is no proof.
 
-use crate::store::manifest::{BundleRecord, CaseRecord};
-use crate::store::state::TrialRecord;
+use super::facts::{ReceiptFacts, TrialFacts};
+use crate::store::manifest::{BundleRecord, CaseRecord, Manifest};
 use crate::task::Check;
-use crate::worker::protocol::Receipt;
 
 /// CPU time over wall time may exceed the allowance by this factor: clocks are read one after the other.
 const CPU_SLACK: f64 = 1.05;
 /// Phases shorter than this say nothing about threads: a tick of the CPU clock would.
-const CPU_MINIMUM_NS: u64 = 100_000_000;
+const CPU_MINIMUM_NS: f64 = 1e8;
 
-/// Every point on which two trials of one block must agree, apart from their outputs.
-pub fn checks(
+/// Every condition on which two trials of one block must agree, apart from their outputs.
+pub fn conditions(
+    manifest: &Manifest,
     case: &CaseRecord,
-    bundle: &BundleRecord,
-    contender: &TrialRecord,
-    baseline: &TrialRecord,
+    contender: &TrialFacts,
+    baseline: &TrialFacts,
 ) -> Vec<Check> {
-    let names = (contender.trial.implementation.as_str(), baseline.trial.implementation.as_str());
+    let names = [contender.implementation.as_str(), baseline.implementation.as_str()];
     let (Some(a), Some(b)) = (&contender.receipt, &baseline.receipt) else {
-        let missing = if contender.receipt.is_none() { names.0 } else { names.1 };
-        return vec![disagreement(
+        let missing = if contender.receipt.is_none() { names[0] } else { names[1] };
+        return vec![Check::disagreement(
             "receipt",
             format!("{missing} sent no receipt: nothing proves what it did"),
         )];
     };
+    let bundle = case.bundle.as_ref().and_then(|hash| manifest.bundles.get(hash));
+    let receipts = [a, b];
+    let read = |of: fn(&ReceiptFacts) -> Option<String>| receipts.map(of);
+    let expected = |of: fn(&BundleRecord) -> u64| bundle.map(|b| of(b).to_string());
+    let number = |n: Option<u64>| n.map(|n| n.to_string());
     let mut checks = vec![
-        work("training rows", names, (a.train_rows, b.train_rows), bundle.train_rows),
-        work("features", names, (a.features, b.features), bundle.features),
-        same("dtype", names, (&a.dtype, &b.dtype), &case.dtype),
-        same("device", names, (&a.device, &b.device), &case.device),
-        same("bundle", names, (&a.bundle, &b.bundle), &case.bundle),
-        cpus(names, contender, baseline),
+        same("training rows", names, receipts.map(|r| number(r.train_rows)), expected(|b| b.train_rows)),
+        same("features", names, receipts.map(|r| number(r.features)), expected(|b| b.features)),
+        same("dtype", names, read(|r| r.dtype.clone()), case.dtype.clone()),
+        same("device", names, read(|r| r.device.clone()), case.device.clone()),
+        same("bundle", names, read(|r| r.bundle.clone()), case.bundle.clone()),
+        same("allowed threads", names, receipts.map(|r| number(r.threads.allowed)), number(case.threads)),
     ];
-    checks.extend(case.binding.iter().map(|name| hyperparameter(case, name, names, (a, b))));
+    checks.extend(cpus(manifest, names, [contender, baseline]));
     checks.extend(
-        [(names.0, a, contender), (names.1, b, baseline)]
+        case.hyperparameters
+            .keys()
+            .filter(|name| case.binding.contains(name))
+            .map(|name| hyperparameter(case, name, names, receipts)),
+    );
+    checks.extend(
+        case.work
             .iter()
-            .map(|side| threads(case, side.0, side.1, side.2)),
+            .map(|name| same(name, names, receipts.map(|r| r.work.get(name).map(ToString::to_string)), None)),
+    );
+    checks.extend(
+        [(names[0], a, contender), (names[1], b, baseline)].map(|side| threads(case, side.0, side.1, side.2)),
     );
     checks
 }
 
-fn disagreement(name: &str, finding: String) -> Check {
-    Check {
-        name: name.to_owned(),
-        agrees: false,
-        contender: None,
-        baseline: None,
-        figure: None,
-        allowed: None,
-        finding,
-    }
-}
-
-/// Both sides' values against what the case says.
-fn same(name: &str, names: (&str, &str), values: (&str, &str), wanted: &str) -> Check {
-    let agrees = values.0 == wanted && values.1 == wanted;
-    Check {
-        name: name.to_owned(),
-        agrees,
-        contender: Some(values.0.to_owned()),
-        baseline: Some(values.1.to_owned()),
-        figure: None,
-        allowed: None,
-        finding: if agrees {
-            format!("{name} {wanted} on both sides")
-        } else {
-            format!(
-                "{name} should be {wanted}, but {} used {} and {} used {}",
-                names.0, values.0, names.1, values.1
-            )
-        },
-    }
-}
-
-/// Both workers ran on the same CPUs, as each read for itself.
-fn cpus(names: (&str, &str), contender: &TrialRecord, baseline: &TrialRecord) -> Check {
-    let text = |t: &TrialRecord| match t.ready.as_ref().and_then(|r| r.cpu_set.as_ref()) {
-        Some(set) => format!("{set:?}"),
-        None => "unknown".to_owned(),
+/// Both sides' values against each other, and against what the case says where it says something.
+fn same(name: &str, names: [&str; 2], values: [Option<String>; 2], wanted: Option<String>) -> Check {
+    let (agrees, finding) = match (&values, wanted) {
+        ([Some(a), Some(b)], wanted) => {
+            let agrees = a == b && wanted.as_ref().is_none_or(|wanted| a == wanted);
+            let should = wanted.map_or("equal".to_owned(), |wanted| wanted);
+            let finding = if agrees {
+                format!("{name} {a} on both sides")
+            } else {
+                format!("{name} should be {should}, but {} used {a} and {} used {b}", names[0], names[1])
+            };
+            (agrees, finding)
+        }
+        _ => {
+            let silent: Vec<&str> =
+                names.iter().zip(&values).filter(|(_, v)| v.is_none()).map(|(name, _)| *name).collect();
+            (false, format!("{name}: nothing tells what {} used", silent.join(" and ")))
+        }
     };
-    let (a, b) = (text(contender), text(baseline));
-    same("CPUs", names, (&a, &b), &b)
+    let [contender, baseline] = values;
+    Check { agrees, contender, baseline, ..Check::disagreement(name, finding) }
 }
 
-fn work(name: &str, names: (&str, &str), values: (u64, u64), wanted: u64) -> Check {
-    same(name, names, (&values.0.to_string(), &values.1.to_string()), &wanted.to_string())
+/// Both workers ran on the same CPUs, as each read for itself. Where the runner could restrict none of them, there is nothing to compare.
+fn cpus(manifest: &Manifest, names: [&str; 2], trials: [&TrialFacts; 2]) -> Option<Check> {
+    let values = trials.map(|t| t.cpu_set.as_ref().map(|set| format!("{set:?}")));
+    let unrestricted = manifest.limits.as_ref().is_some_and(|limits| limits.cpus.is_empty());
+    (!unrestricted).then(|| same("CPUs", names, values, None))
 }
 
-fn hyperparameter(
-    case: &CaseRecord,
-    name: &str,
-    names: (&str, &str),
-    receipts: (&Receipt, &Receipt),
-) -> Check {
+fn hyperparameter(case: &CaseRecord, name: &str, names: [&str; 2], receipts: [&ReceiptFacts; 2]) -> Check {
     let wanted = &case.hyperparameters[name];
-    let used = |receipt: &Receipt| receipt.hyperparameters.get(name).cloned();
-    let text = |value: &Option<_>| match value {
-        Some(value) => format!("{value}"),
-        None => "nothing that could be read back".to_owned(),
-    };
-    let (a, b) = (used(receipts.0), used(receipts.1));
-    let agrees = [&a, &b].iter().all(|v| v.as_ref().is_some_and(|v| v.agrees_with(wanted)));
-    let values = (text(&a), text(&b));
-    Check {
-        name: name.to_owned(),
-        agrees,
-        finding: if agrees {
-            format!("{name} = {wanted} on both sides")
-        } else {
-            format!(
-                "{name} should be {wanted}, but {} used {} and {} used {}",
-                names.0, values.0, names.1, values.1
-            )
-        },
-        contender: Some(values.0),
-        baseline: Some(values.1),
-        figure: None,
-        allowed: None,
-    }
+    let values = receipts.map(|receipt| receipt.hyperparameters.get(name));
+    // Numbers are compared as numbers: 1 and 1.0 are the same.
+    let text = values
+        .map(|value| value.map(|v| if v.agrees_with(wanted) { wanted.to_string() } else { v.to_string() }));
+    same(name, names, text, Some(wanted.to_string()))
 }
 
 /// The allowance is binding, its use is not.
-#[expect(clippy::cast_precision_loss, reason = "times of less than 100 days, a handful of threads")]
-fn threads(case: &CaseRecord, name: &str, receipt: &Receipt, trial: &TrialRecord) -> Check {
-    let allowed = case.threads as f64;
-    let busiest = trial
-        .phases
-        .iter()
-        .filter_map(|phase| {
-            let (wall, cpu) = (phase.wall_ns.iter().sum::<u64>(), phase.cpu_ns.iter().sum::<u64>());
-            (wall >= CPU_MINIMUM_NS).then(|| (cpu as f64 / wall as f64, phase.name.as_str()))
-        })
-        .max_by(|x, y| x.0.total_cmp(&y.0));
-    let mut check = Check {
-        name: format!("threads of {name}"),
-        agrees: true,
-        contender: None,
-        baseline: None,
-        figure: busiest.map(|b| b.0),
-        allowed: Some(CPU_SLACK * allowed),
-        finding: format!("{name} used {} of {allowed} threads", receipt.threads.pool),
+fn threads(case: &CaseRecord, name: &str, receipt: &ReceiptFacts, trial: &TrialFacts) -> Check {
+    let mut check = Check::disagreement(&format!("threads of {name}"), String::new());
+    let Some(allowed) = case.threads.or(receipt.threads.allowed) else {
+        check.finding = format!("nothing tells how many threads {name} was allowed");
+        return check;
     };
-    if receipt.threads.pool as u64 > case.threads {
-        check.agrees = false;
-        check.finding =
-            format!("{name} reports {} threads, but {allowed} were allowed", receipt.threads.pool);
-    } else if let Some((usage, phase)) = busiest
-        && usage > CPU_SLACK * allowed
-    {
-        check.agrees = false;
-        check.finding = format!("{name} used {usage:.2} CPUs in {phase}, but {allowed} threads were allowed");
+    let Some(pool) = receipt.threads.pool else {
+        check.finding = format!("nothing tells how many threads {name} used");
+        return check;
+    };
+    let long = || trial.phases.iter().filter(|p| p.wall_ns.is_some_and(|wall| wall >= CPU_MINIMUM_NS));
+    if let Some(phase) = long().find(|p| p.cpus.is_none()) {
+        check.finding = format!("nothing tells how much CPU time {name} used in {}", phase.name);
+        return check;
     }
+    let busiest = long().filter_map(|p| Some((p.cpus?, p.name.as_str()))).max_by(|x, y| x.0.total_cmp(&y.0));
+    #[expect(clippy::cast_precision_loss, reason = "a handful of threads")]
+    let limit = CPU_SLACK * allowed as f64;
+    check.figure = busiest.map(|b| b.0);
+    check.allowed = Some(limit);
+    check.finding = if pool > allowed {
+        format!("{name} reports {pool} threads, but {allowed} were allowed")
+    } else if let Some((usage, phase)) = busiest
+        && usage > limit
+    {
+        format!("{name} used {usage:.2} CPUs in {phase}, but {allowed} threads were allowed")
+    } else {
+        check.agrees = true;
+        format!("{name} used {pool} of {allowed} threads")
+    };
     check
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::facts::TrialFacts;
 use crate::executor::event::Status;
 use crate::stats::describe::median;
 use crate::store::manifest::ArmRecord;
@@ -45,26 +46,23 @@ pub struct Failure {
 }
 
 /// Summarises the trials of one implementation that count.
-#[expect(clippy::cast_precision_loss, reason = "bytes of this machine's memory")]
-pub fn arm(record: &ArmRecord, trials: &[&TrialRecord]) -> ArmSummary {
-    let ok: Vec<&TrialRecord> = trials.iter().copied().filter(|t| t.status == Some(Status::Ok)).collect();
+pub fn arm(record: &ArmRecord, trials: &[&TrialFacts]) -> ArmSummary {
+    let ok: Vec<&TrialFacts> = trials.iter().copied().filter(|t| t.is_ok()).collect();
     let over = |values: Vec<f64>| median(&values).ok();
     let mut phases: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     let mut metrics: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     for trial in &ok {
-        for (name, time) in phase_times(trial) {
-            phases.entry(name).or_default().push(time);
+        for phase in &trial.phases {
+            phases.entry(phase.name.clone()).or_default().push(phase.median_ns);
         }
-        for (name, value) in trial.scores.iter().flat_map(|s| &s.metrics) {
+        for (name, value) in &trial.metrics {
             metrics.entry(name.clone()).or_default().push(*value);
         }
     }
     let medians = |many: BTreeMap<String, Vec<f64>>| {
         many.into_iter().filter_map(|(name, values)| Some((name, over(values)?))).collect()
     };
-    let increment = |t: &&TrialRecord| {
-        Some(t.peak_rss_bytes()?.saturating_sub(t.ready.as_ref()?.memory.rss_bytes?) as f64)
-    };
+    let increment = |t: &&TrialFacts| Some((t.peak_rss_bytes? - t.rss_ready_bytes?).max(0.0));
     ArmSummary {
         implementation: record.implementation.clone(),
         unsupported: record.unsupported.clone(),
@@ -72,7 +70,7 @@ pub fn arm(record: &ArmRecord, trials: &[&TrialRecord]) -> ArmSummary {
         failures: failures(trials),
         phases_ns: medians(phases),
         metrics: medians(metrics),
-        peak_rss_bytes: over(ok.iter().filter_map(|t| t.peak_rss_bytes()).map(|b| b as f64).collect()),
+        peak_rss_bytes: over(ok.iter().filter_map(|t| t.peak_rss_bytes).collect()),
         peak_increment_bytes: over(ok.iter().filter_map(increment).collect()),
         remarks: remarks(&ok),
     }
@@ -88,19 +86,16 @@ pub fn phase_times(trial: &TrialRecord) -> Vec<(String, f64)> {
 }
 
 /// The ends of trials that did not work, by status.
-pub fn failures(trials: &[&TrialRecord]) -> Vec<Failure> {
+pub fn failures(trials: &[&TrialFacts]) -> Vec<Failure> {
     let mut failures: BTreeMap<Status, Failure> = BTreeMap::new();
-    for trial in trials {
-        let status = trial.status.unwrap_or(Status::Interrupted);
-        if status != Status::Ok {
-            let reason = trial.reason.clone().unwrap_or_default();
-            failures.entry(status).or_insert(Failure { status, trials: 0, reason }).trials += 1;
-        }
+    for trial in trials.iter().filter(|t| !t.is_ok()) {
+        let (status, reason) = (trial.status, trial.reason.clone().unwrap_or_default());
+        failures.entry(status).or_insert(Failure { status, trials: 0, reason }).trials += 1;
     }
     failures.into_values().collect()
 }
 
-fn remarks(ok: &[&TrialRecord]) -> Vec<String> {
+fn remarks(ok: &[&TrialFacts]) -> Vec<String> {
     use crate::task::parameter::Value;
     let capped = ok
         .iter()

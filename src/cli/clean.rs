@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::{CleanArgs, Cleaned, Exit, Failure, print};
 use crate::files::cache_root;
-use crate::report::number;
+use crate::number;
 
 /// Removes folders of the cache.
 pub fn clean(args: &CleanArgs) -> Result<Exit, Failure> {

@@ -2,16 +2,14 @@
 
 use super::run::{exit, report};
 use super::{CompareArgs, Exit, Failure};
-use crate::analysis::comparison::compare as judge;
-use crate::store::state::RunState;
-use crate::store::{journal, run_folder};
+use crate::analysis::comparison::{Options, compare as judge};
+use crate::analysis::evidence::Evidence;
+use crate::store::run_folder;
 
 /// Compares a run.
 pub fn compare(args: &CompareArgs) -> Result<Exit, Failure> {
     let folder = run_folder::find(&args.places.results, &args.run)?;
-    let manifest = run_folder::read_manifest(&folder)?;
-    let state = RunState::replay(&journal::read(&folder)?);
-    let comparison = judge(&manifest, &state);
+    let (comparison, _) = judge(&Evidence::read(&folder)?, &Options::default());
     report(args.format, &comparison)?;
     Ok(exit(&comparison, args.strict))
 }

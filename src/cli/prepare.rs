@@ -36,7 +36,7 @@ impl Prepared {
         plan.cases
             .iter()
             .zip(&self.manifest.cases)
-            .map(|(case, record)| (case.id.as_str(), &self.bundles[&record.bundle]))
+            .filter_map(|(case, record)| Some((case.id.as_str(), self.bundles.get(record.bundle.as_ref()?)?)))
             .collect()
     }
 }
@@ -123,6 +123,7 @@ fn case_record(plan: &Plan, case: &Case, workspace: &Workspace, bundle: String) 
             .implementation(&arm.implementation)
             .map(|i| experiment.settings_for(i, &def.algorithm))
             .unwrap_or_default(),
+        compared_with: (arm.implementation != experiment.baseline).then(|| experiment.baseline.clone()),
         unsupported: arm.unsupported.clone(),
     };
     CaseRecord {
@@ -137,10 +138,12 @@ fn case_record(plan: &Plan, case: &Case, workspace: &Workspace, bundle: String) 
             .map(|a| a.parameters.iter().filter(|p| p.binding).map(|p| p.name.clone()).collect())
             .unwrap_or_default(),
         baseline: experiment.baseline.clone(),
-        bundle,
-        threads: plan.spec.protocol.threads as u64,
-        dtype: experiment.dtype.clone(),
-        device: "cpu".to_owned(),
+        bundle: Some(bundle),
+        threads: Some(plan.spec.protocol.threads as u64),
+        dtype: Some(experiment.dtype.clone()),
+        device: Some("cpu".to_owned()),
+        work: algorithm.map(|a| a.work.clone()).unwrap_or_default(),
+        equivalence: algorithm.and_then(|a| a.equivalence.clone()),
         primary_phases: task.map(|t| t.primary_phases.clone()).unwrap_or_default(),
         headline_metrics: task.map(|t| t.headline_metrics.clone()).unwrap_or_default(),
         tolerances: experiment.tolerances.clone(),
@@ -191,16 +194,17 @@ fn manifest(
         run: format!("{}-{}", timestamp(), &fingerprint.hash()[..6]),
         created_unix_ms,
         fingerprint,
-        seed: protocol.seed,
+        seed: Some(protocol.seed),
         blocks: protocol.blocks,
-        machine: machine.clone(),
+        machine: Some(machine.clone()),
+        imported: None,
         build: native::build_facts(),
-        limits: Limits {
+        limits: Some(Limits {
             timeout_ns: u64::try_from(protocol.timeout.as_nanos()).unwrap_or(u64::MAX),
             memory_bytes: protocol.memory_bytes,
             memory_method: if cfg!(target_os = "linux") { "RLIMIT_DATA" } else { "none" }.to_owned(),
             cpus: cpus.to_vec(),
-        },
+        }),
         git: git_state(spec_folder),
         implementations,
         bundles: bundles

@@ -5,7 +5,8 @@ use std::path::Path;
 use super::prepare::{Prepared, prepare, share_cpus};
 use super::workspace::{SpecText, Workspace};
 use super::{Exit, Failure, Format, RunArgs, logging, print, print_json, say};
-use crate::analysis::comparison::{Comparison, compare};
+use crate::analysis::comparison::{Comparison, Options, compare};
+use crate::analysis::evidence::Evidence;
 use crate::executor::{Execution, RunEnd};
 use crate::monitor::machine::Machine;
 use crate::plan::Plan;
@@ -13,8 +14,8 @@ use crate::plan::estimate::fit_budget;
 use crate::report::progress::Progress;
 use crate::report::terminal;
 use crate::spec::Spec;
-use crate::store::parquet;
 use crate::store::run_folder::{NotContinued, RunFolder};
+use crate::store::{parquet, rows};
 use crate::worker::handle::Interrupt;
 
 /// Runs every spec in turn.
@@ -71,7 +72,8 @@ fn one(
 
     let end = execute(args, &plan, &prepared, &mut folder, interrupt)?;
     parquet::write_all(&folder.path, &folder.manifest, &folder.state)?;
-    let comparison = compare(&folder.manifest, &folder.state);
+    let (comparison, conditions) = compare(&Evidence::read(&folder.path)?, &Options::default());
+    parquet::write_parity(&folder.path, &[rows::contract(&folder.state), conditions].concat())?;
     report(args.format, &comparison)?;
     say(&format!("results: {}", relative(&folder.path)));
     Ok(match end {

@@ -1,7 +1,5 @@
 //! What happens in a run: the only interface from running to storing, showing and replaying.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -84,14 +82,26 @@ pub enum TrialEvent {
         block: u32,
         /// The attempt at it.
         attempt: u32,
-        /// The points of the task's contract, by contender; each was compared with the baseline.
-        pairs: BTreeMap<String, Vec<Check>>,
+        /// The points of the task's contract, for each pair of implementations that both gave outputs.
+        pairs: Vec<JudgedPair>,
     },
     /// Every block of every case is there.
     RunFinished {
         /// Milliseconds since 1970.
         unix_ms: u64,
     },
+}
+
+/// One pair of a block under the task's contract.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct JudgedPair {
+    /// The implementation that is compared.
+    pub contender: String,
+    /// The one that it is compared with.
+    pub baseline: String,
+    /// The points of the contract.
+    pub checks: Vec<Check>,
 }
 
 /// The coordinates of one trial.
@@ -137,6 +147,22 @@ pub enum Status {
 }
 
 impl Status {
+    /// Every status.
+    pub const ALL: [Self; 7] = [
+        Self::Ok,
+        Self::Unsupported,
+        Self::Failed,
+        Self::Crashed,
+        Self::TimedOut,
+        Self::OutOfMemory,
+        Self::Interrupted,
+    ];
+
+    /// The status of that word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.word() == word)
+    }
+
     /// Its word in results and reports.
     pub fn word(self) -> &'static str {
         match self {

@@ -3,62 +3,51 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use super::event::JudgedPair;
 use crate::data::bundle::Bundle;
-use crate::plan::{Case, Plan};
+use crate::store::manifest::CaseRecord;
 use crate::task::{Check, Problem, Scores, TASKS, Task, TaskError};
 
 fn task(name: &str) -> Option<&'static dyn Task> {
     TASKS.iter().copied().find(|t| t.definition().name == name)
 }
 
-fn problem<'p>(plan: &'p Plan, case: &'p Case, bundle: &'p Bundle) -> Problem<'p> {
-    let (experiment, def) = (plan.experiment(case), plan.def(case));
+fn problem<'p>(case: &'p CaseRecord, bundle: &'p Bundle) -> Problem<'p> {
     Problem {
-        algorithm: &def.algorithm,
-        hyperparameters: &def.hyperparameters,
+        algorithm: &case.algorithm,
+        hyperparameters: &case.hyperparameters,
         bundle,
-        tolerances: &experiment.tolerances,
+        tolerances: &case.tolerances,
+        stochastic: case.equivalence.is_some(),
     }
 }
 
 /// Scores one trial's outputs.
-pub fn score(plan: &Plan, case: &Case, bundle: &Bundle, outputs: &Path) -> Result<Scores, TaskError> {
-    match task(&plan.experiment(case).task) {
-        Some(task) => task.score(&problem(plan, case, bundle), outputs),
+pub fn score(case: &CaseRecord, bundle: &Bundle, outputs: &Path) -> Result<Scores, TaskError> {
+    match task(&case.task) {
+        Some(task) => task.score(&problem(case, bundle), outputs),
         None => Ok(Scores::default()),
     }
 }
 
-/// Compares the outputs of a block with those of the baseline, by contender. Nothing where one side has none.
-pub fn pairs(
-    plan: &Plan,
-    case: &Case,
-    bundle: &Bundle,
-    outputs: &BTreeMap<&str, PathBuf>,
-) -> BTreeMap<String, Vec<Check>> {
-    let experiment = plan.experiment(case);
-    let baseline = experiment.baseline.as_str();
-    let (Some(task), Some(reference)) = (task(&experiment.task), outputs.get(baseline)) else {
-        return BTreeMap::new();
-    };
-    let problem = problem(plan, case, bundle);
-    outputs
-        .iter()
-        .filter(|(implementation, _)| **implementation != baseline)
-        .map(|(contender, path)| {
-            let checks =
-                task.compare(&problem, (contender, path), (baseline, reference)).unwrap_or_else(|error| {
-                    vec![Check {
-                        name: "outputs".to_owned(),
-                        agrees: false,
-                        contender: None,
-                        baseline: None,
-                        figure: None,
-                        allowed: None,
-                        finding: format!("the outputs could not be compared: {error}"),
-                    }]
-                });
-            ((*contender).to_owned(), checks)
-        })
-        .collect()
+/// Compares the outputs of every pair of a block. In a pair with the case's baseline, that is the baseline; in any other, the later one.
+pub fn pairs(case: &CaseRecord, bundle: &Bundle, outputs: &BTreeMap<&str, PathBuf>) -> Vec<JudgedPair> {
+    let Some(task) = task(&case.task) else { return Vec::new() };
+    let problem = problem(case, bundle);
+    let mut sides: Vec<(&str, &Path)> = outputs.iter().map(|(id, path)| (*id, path.as_path())).collect();
+    sides.sort_by_key(|(id, _)| *id == case.baseline);
+    let mut pairs = Vec::new();
+    for (i, contender) in sides.iter().enumerate() {
+        for baseline in &sides[i + 1..] {
+            let checks = task.compare(&problem, *contender, *baseline).unwrap_or_else(|error| {
+                vec![Check::disagreement("outputs", format!("the outputs could not be compared: {error}"))]
+            });
+            pairs.push(JudgedPair {
+                contender: contender.0.to_owned(),
+                baseline: baseline.0.to_owned(),
+                checks,
+            });
+        }
+    }
+    pairs
 }

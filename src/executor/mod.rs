@@ -16,6 +16,7 @@ use crate::data::bundle::{Bundle, TEST_FEATURES};
 use crate::plan::{Arm, Case, Plan, order, seed, trial_id};
 use crate::store::StoreError;
 use crate::store::journal::unix_ms;
+use crate::store::manifest::CaseRecord;
 use crate::store::run_folder::RunFolder;
 use crate::worker::handle::{Interrupt, kill_group};
 use crate::worker::protocol::{PROTOCOL_VERSION, Request};
@@ -131,6 +132,12 @@ impl Execution<'_> {
         if events.is_empty() { Ok(()) } else { self.emit(events) }
     }
 
+    /// The case as the manifest holds it.
+    fn record(&self, case: &Case) -> &CaseRecord {
+        let records = &self.folder.manifest.cases;
+        records.iter().find(|record| record.id == case.id).expect("the manifest was made from the plan")
+    }
+
     fn work_folder(&self, trial: &str) -> PathBuf {
         self.folder.path.join("work").join(trial)
     }
@@ -166,7 +173,7 @@ impl Execution<'_> {
             }
             outputs.extend(path.map(|path| (arm.implementation.as_str(), path)));
         }
-        let pairs = judge::pairs(self.plan, case, self.bundles[case.id.as_str()], &outputs);
+        let pairs = judge::pairs(self.record(case), self.bundles[case.id.as_str()], &outputs);
         self.emit(vec![TrialEvent::BlockJudged { case: case.id.clone(), block, attempt, pairs }])?;
         if !self.keep_outputs {
             let _ = fs::remove_dir_all(self.folder.path.join("work"));
@@ -188,7 +195,7 @@ impl Execution<'_> {
         let interrupt = self.interrupt.clone();
         let (mut status, mut outputs) = local::run(&job, &interrupt, &mut |events| self.emit(events))?;
         if let Some(path) = &outputs {
-            match judge::score(self.plan, case, self.bundles[case.id.as_str()], path) {
+            match judge::score(self.record(case), self.bundles[case.id.as_str()], path) {
                 Ok(scores) => self.emit(vec![TrialEvent::TrialScored { trial: id, scores }])?,
                 Err(error) => {
                     self.emit(vec![TrialEvent::TrialRejected { trial: id, reason: error.to_string() }])?;

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::{Cannot, Implementation, Launch, Offer, PythonAdapter, Registry};
-use crate::task::AlgorithmDef;
 use crate::task::parameter::ParameterDef;
+use crate::task::{AlgorithmDef, Equivalence};
 
 /// The file that makes a folder an adapter.
 pub const FILE_NAME: &str = "adapter.toml";
@@ -40,6 +40,10 @@ struct RawAlgorithm {
     settings: Vec<ParameterDef>,
     #[serde(default)]
     cannot: Vec<Cannot>,
+    #[serde(default)]
+    work: Vec<String>,
+    #[serde(default)]
+    equivalence: Option<Equivalence>,
 }
 
 /// A manifest that was read.
@@ -169,9 +173,9 @@ fn offer(raw: RawAlgorithm, registry: &mut Registry) -> Result<Offer, String> {
             .map_err(|m| format!("the default of `{}` in `{}` {m}", definition.name, raw.name))?;
     }
     if task.algorithm(&raw.name).is_some() {
-        if !raw.parameters.is_empty() {
+        if !raw.parameters.is_empty() || !raw.work.is_empty() || raw.equivalence.is_some() {
             return Err(format!(
-                "`{}` is the task's own algorithm, so the task defines its parameters; an algorithm of your own is named `vendor:name`",
+                "`{}` is the task's own algorithm, so the task defines its parameters, work and equivalence; an algorithm of your own is named `vendor:name`",
                 raw.name
             ));
         }
@@ -181,6 +185,8 @@ fn offer(raw: RawAlgorithm, registry: &mut Registry) -> Result<Offer, String> {
             doc: raw.doc.clone(),
             objective: None,
             parameters: raw.parameters,
+            work: raw.work,
+            equivalence: raw.equivalence,
         };
         registry.add_algorithm(&raw.task, algorithm);
     } else {

@@ -8,10 +8,10 @@ use std::time::Duration;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::number;
 use crate::data::DataError;
 use crate::implementation::environment::Python;
 use crate::implementation::{Launch, Registry};
+use crate::number;
 use crate::plan::estimate::Estimate;
 use crate::plan::{Plan, order, trial_id};
 use crate::task::parameter::Parameters;

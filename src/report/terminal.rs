@@ -4,9 +4,10 @@ use std::fmt::Write;
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::number;
 use crate::analysis::comparison::{CaseComparison, Comparison, Judgement, PairComparison, PhaseComparison};
+use crate::analysis::facts::phase_rank;
 use crate::analysis::summary::ArmSummary;
+use crate::number;
 
 /// The whole report.
 pub fn comparison(comparison: &Comparison) -> String {
@@ -22,7 +23,11 @@ pub fn comparison(comparison: &Comparison) -> String {
 fn case(comparison: &CaseComparison) -> String {
     let case = &comparison.case;
     let label = if case.label.is_empty() { String::new() } else { format!(" {}", case.label) };
-    let threads = if case.threads == 1 { "1 thread".to_owned() } else { format!("{} threads", case.threads) };
+    let threads = match case.threads {
+        Some(1) => "1 thread".to_owned(),
+        Some(n) => format!("{n} threads"),
+        None => "threads unknown".to_owned(),
+    };
     let mut text = format!(
         "{} · {} · {}{label}    {} blocks, {threads}\n",
         case.experiment, case.dataset, case.algorithm, comparison.blocks
@@ -122,15 +127,8 @@ fn table(comparison: &CaseComparison, arms: &[&ArmSummary]) -> Table {
 
 /// The phases of all arms, in the order in which they ran.
 fn phases(arms: &[&ArmSummary]) -> Vec<String> {
-    let rank = |name: &str| match name {
-        "start" => (0, 0),
-        "load" => (1, 0),
-        "fit_first" => (2, 0),
-        "fit" => (3, 0),
-        other => (4, other.strip_prefix("predict@").map_or(0, |rows| rows.parse().unwrap_or(u32::MAX))),
-    };
     let mut names: Vec<String> = arms.iter().flat_map(|a| a.phases_ns.keys().cloned()).collect();
-    names.sort_by_key(|name| (rank(name), name.clone()));
+    names.sort_by(|a, b| phase_rank(a).cmp(&phase_rank(b)));
     names.dedup();
     names
 }

@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::files::sha256;
 use crate::monitor::machine::Machine;
-use crate::task::Tolerances;
 use crate::task::parameter::Parameters;
+use crate::task::{Equivalence, Tolerances};
 
 /// The version of everything in a run's folder. It grows when a reader would have to know.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// A run's manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -28,16 +28,18 @@ pub struct Manifest {
     pub created_unix_ms: u64,
     /// What must be equal for a run to be continued.
     pub fingerprint: Fingerprint,
-    /// The run's seed.
-    pub seed: u64,
+    /// The run's seed; none of an import.
+    pub seed: Option<u64>,
     /// The number of blocks.
     pub blocks: u32,
-    /// The machine.
-    pub machine: Machine,
+    /// The machine; foreign results may lack it.
+    pub machine: Option<Machine>,
+    /// Where the trials came from, if benchrun did not run them.
+    pub imported: Option<Imported>,
     /// How the runner was built.
     pub build: BTreeMap<String, String>,
-    /// How trials were limited.
-    pub limits: Limits,
+    /// How trials were limited; foreign results lack it.
+    pub limits: Option<Limits>,
     /// The commit of the spec's folder, where it is in a git repository.
     pub git: Option<String>,
     /// The implementations' builds and environments.
@@ -46,6 +48,15 @@ pub struct Manifest {
     pub bundles: BTreeMap<String, BundleRecord>,
     /// The cases.
     pub cases: Vec<CaseRecord>,
+}
+
+/// Foreign results.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Imported {
+    /// The files by name, each with its SHA-256.
+    pub files: BTreeMap<String, String>,
+    /// The tool that measured, as the files say.
+    pub tool: Option<String>,
 }
 
 /// How trials were limited.
@@ -129,14 +140,18 @@ pub struct CaseRecord {
     pub binding: Vec<String>,
     /// The implementation that the others are compared with.
     pub baseline: String,
-    /// The hash of its bundle.
-    pub bundle: String,
-    /// Threads of a trial.
-    pub threads: u64,
-    /// The floating-point type.
-    pub dtype: String,
-    /// The device.
-    pub device: String,
+    /// The hash of its bundle; only foreign results may lack it.
+    pub bundle: Option<String>,
+    /// Threads that a trial may use; only foreign results may lack it.
+    pub threads: Option<u64>,
+    /// The floating-point type; only foreign results may lack it.
+    pub dtype: Option<String>,
+    /// The device; only foreign results may lack it.
+    pub device: Option<String>,
+    /// Work that must agree beside the rows: keys of the receipts' `work`, such as `epochs`.
+    pub work: Vec<String>,
+    /// How the quality of a stochastic learner is compared; none where raw outputs are.
+    pub equivalence: Option<Equivalence>,
     /// The phases that get verdicts.
     pub primary_phases: Vec<String>,
     /// The metrics that reports show first.
@@ -154,6 +169,8 @@ pub struct ArmRecord {
     pub implementation: String,
     /// Its settings.
     pub settings: Parameters,
+    /// The implementation that it is compared with; none for the case's baseline and for one that others alone are compared with.
+    pub compared_with: Option<String>,
     /// Why it is not asked.
     pub unsupported: Option<String>,
 }

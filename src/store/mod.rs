@@ -10,6 +10,8 @@ pub mod state;
 use std::io;
 use std::path::PathBuf;
 
+use manifest::SCHEMA_VERSION;
+
 /// Why results could not be kept or read.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -47,13 +49,23 @@ pub enum StoreError {
         /// The run's folder.
         path: PathBuf,
     },
-    /// The Parquet could not be written.
-    #[error("cannot write {path}")]
-    Parquet {
+    /// A table could not be read or written.
+    #[error("cannot {action} {path}")]
+    Table {
+        /// What was tried.
+        action: &'static str,
         /// The file.
         path: PathBuf,
         /// Why.
         source: polars::error::PolarsError,
+    },
+    /// A run was written by a version that kept its files differently.
+    #[error("{path} has schema version {found}, and this benchrun reads {SCHEMA_VERSION}")]
+    Version {
+        /// The manifest.
+        path: PathBuf,
+        /// The version that it says.
+        found: String,
     },
     /// There is no such run.
     #[error("there is no run {path}")]
@@ -67,5 +79,13 @@ impl StoreError {
     /// For `map_err`: an action on a path failed.
     fn io(action: &'static str, path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { action, path: path.to_owned(), source }
+    }
+
+    /// For `map_err`: an action on a table failed.
+    pub(crate) fn table(
+        action: &'static str,
+        path: &std::path::Path,
+    ) -> impl FnOnce(polars::error::PolarsError) -> Self {
+        move |source| Self::Table { action, path: path.to_owned(), source }
     }
 }

@@ -1,35 +1,134 @@
-//! Rows to Parquet, replaced as a whole, with the schema's version in the file's metadata.
+//! A run's tables: rows to Parquet, replaced as a whole, and back as lazy frames.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
 use std::path::Path;
 
-use polars::prelude::{Column, DataFrame, KeyValueMetadata, ParquetWriter, Series};
+use polars::prelude::{
+    Column, DataFrame, IntoLazy, KeyValueMetadata, LazyFrame, ParquetReader, ParquetWriter, PlRefPath,
+    ScanArgsParquet, SerReader, Series,
+};
 
-use super::StoreError;
 use super::manifest::{Manifest, SCHEMA_VERSION};
 use super::rows::{self, ParityRow, SampleRow, TrialRow};
 use super::state::RunState;
+use super::{StoreError, journal};
 
-/// Writes `trials.parquet`, `samples.parquet` and `parity.parquet` into a run's folder.
+const TRIALS: &str = "trials.parquet";
+const SAMPLES: &str = "samples.parquet";
+const PARITY: &str = "parity.parquet";
+
+/// The tables of one run.
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "a lazy frame has none")]
+pub struct Tables {
+    /// `trials.parquet`.
+    pub trials: LazyFrame,
+    /// `samples.parquet`.
+    pub samples: LazyFrame,
+    /// `parity.parquet`.
+    pub parity: LazyFrame,
+    /// Whether every block is there.
+    pub finished: bool,
+}
+
+impl Tables {
+    /// The tables of a run's folder: its Parquet, or its journal where a killed runner left that ahead of the Parquet.
+    ///
+    /// # Errors
+    /// Neither can be read.
+    pub fn open(folder: &Path, manifest: &Manifest) -> Result<Self, StoreError> {
+        let journal = journal_bytes(folder);
+        let stored = stored_metadata(&folder.join(TRIALS));
+        let value = |key: &str| stored.as_ref().and_then(|m| m.get(key).cloned());
+        if stored.is_some() && value(JOURNAL_BYTES) == journal.map(|n| n.to_string()) {
+            let scan = |name: &str| {
+                let path = folder.join(name);
+                let text = PlRefPath::new(path.to_string_lossy());
+                LazyFrame::scan_parquet(text, ScanArgsParquet::default())
+                    .map_err(StoreError::table("read", &path))
+            };
+            let finished = value(FINISHED).as_deref() == Some("true");
+            return Ok(Self {
+                trials: scan(TRIALS)?,
+                samples: scan(SAMPLES)?,
+                parity: scan(PARITY)?,
+                finished,
+            });
+        }
+        let state = RunState::replay(&journal::read(folder)?);
+        let lazy = |name: &str, columns| {
+            DataFrame::new_infer_height(columns)
+                .map(IntoLazy::lazy)
+                .map_err(StoreError::table("read", &folder.join(name)))
+        };
+        Ok(Self {
+            trials: lazy(TRIALS, trials(&rows::trials(manifest, &state)))?,
+            samples: lazy(SAMPLES, samples(&rows::samples(&state)))?,
+            parity: lazy(PARITY, parity(&rows::contract(&state)))?,
+            finished: state.finished,
+        })
+    }
+}
+
+const VERSION: &str = "benchrun.schema_version";
+const JOURNAL_BYTES: &str = "benchrun.journal_bytes";
+const FINISHED: &str = "benchrun.finished";
+
+/// Writes the trials, samples and contract rows that a run's journal told.
 ///
 /// # Errors
 /// A file cannot be written.
 pub fn write_all(folder: &Path, manifest: &Manifest, state: &RunState) -> Result<(), StoreError> {
-    write(&folder.join("trials.parquet"), trials(&rows::trials(manifest, state)))?;
-    write(&folder.join("samples.parquet"), samples(&rows::samples(state)))?;
-    write(&folder.join("parity.parquet"), parity(&rows::parity(manifest, state)))
+    let rows = (&rows::trials(manifest, state)[..], &rows::samples(state)[..], &rows::contract(state)[..]);
+    write_rows(folder, rows, state.finished)
 }
 
-fn write(path: &Path, columns: Vec<Column>) -> Result<(), StoreError> {
-    let wrong = |source| StoreError::Parquet { path: path.to_owned(), source };
-    let mut frame = DataFrame::new_infer_height(columns).map_err(wrong)?;
+/// Writes some rows as a run's tables. The trials come last: they say how far in the journal the tables reach.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn write_rows(
+    folder: &Path,
+    (of_trials, of_samples, of_parity): (&[TrialRow], &[SampleRow], &[ParityRow]),
+    finished: bool,
+) -> Result<(), StoreError> {
+    let mut metadata = vec![(FINISHED.to_owned(), finished.to_string())];
+    metadata.extend(journal_bytes(folder).map(|n| (JOURNAL_BYTES.to_owned(), n.to_string())));
+    write(&folder.join(SAMPLES), samples(of_samples), Vec::new())?;
+    write_parity(folder, of_parity)?;
+    write(&folder.join(TRIALS), trials(of_trials), metadata)
+}
+
+/// Writes the parity table: what was judged on raw outputs, and what the gate found in the receipts.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn write_parity(folder: &Path, rows: &[ParityRow]) -> Result<(), StoreError> {
+    write(&folder.join(PARITY), parity(rows), Vec::new())
+}
+
+fn journal_bytes(folder: &Path) -> Option<u64> {
+    fs::metadata(folder.join(journal::FILE_NAME)).ok().map(|m| m.len())
+}
+
+/// The metadata of a file that this version wrote; nothing where there is none.
+fn stored_metadata(path: &Path) -> Option<BTreeMap<String, String>> {
+    let mut reader = ParquetReader::new(File::open(path).ok()?);
+    let metadata = reader.get_metadata().ok()?.key_value_metadata().clone()?;
+    let metadata: BTreeMap<String, String> =
+        metadata.into_iter().filter_map(|pair| Some((pair.key, pair.value?))).collect();
+    (metadata.get(VERSION) == Some(&SCHEMA_VERSION.to_string())).then_some(metadata)
+}
+
+fn write(path: &Path, columns: Vec<Column>, mut metadata: Vec<(String, String)>) -> Result<(), StoreError> {
+    let mut frame = DataFrame::new_infer_height(columns).map_err(StoreError::table("write", path))?;
+    metadata.push((VERSION.to_owned(), SCHEMA_VERSION.to_string()));
     let mut bytes = Vec::new();
-    let version = SCHEMA_VERSION.to_string();
-    let metadata = KeyValueMetadata::from_static(vec![("benchrun.schema_version".to_owned(), version)]);
     ParquetWriter::new(&mut bytes)
-        .with_key_value_metadata(Some(metadata))
+        .with_key_value_metadata(Some(KeyValueMetadata::from_static(metadata)))
         .finish(&mut frame)
-        .map_err(wrong)?;
+        .map_err(StoreError::table("write", path))?;
     crate::files::write_atomic(path, &bytes).map_err(StoreError::io("write", path))
 }
 
@@ -114,6 +213,7 @@ fn trials(rows: &[TrialRow]) -> Vec<Column> {
         column("rss_ready_bytes", rows, |r| r.rss_ready_bytes),
         column("rss_load_bytes", rows, |r| r.rss_load_bytes),
         column("peak_rss_bytes", rows, |r| r.peak_rss_bytes),
+        column("cpu_set", rows, |r| &r.cpu_set),
         column("threads_alive", rows, |r| r.threads_alive),
         column("threads_pool", rows, |r| r.threads_pool),
         column("worker_build", rows, |r| &r.worker_build),
@@ -152,8 +252,11 @@ fn parity(rows: &[ParityRow]) -> Vec<Column> {
         column("attempt", rows, |r| r.attempt),
         column("contender", rows, |r| &r.contender),
         column("baseline", rows, |r| &r.baseline),
+        column("kind", rows, |r| &r.kind),
         column("check", rows, |r| &r.check),
         column("agrees", rows, |r| r.agrees),
+        column("contender_value", rows, |r| &r.contender_value),
+        column("baseline_value", rows, |r| &r.baseline_value),
         column("figure", rows, |r| r.figure),
         column("allowed", rows, |r| r.allowed),
         column("finding", rows, |r| &r.finding),

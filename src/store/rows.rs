@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::manifest::{CaseRecord, Manifest};
 use super::state::{RunState, TrialRecord};
 use crate::executor::event::Status;
+use crate::task::Check;
 
 /// One row of `trials.parquet`: one trial, or one implementation that was not asked (`status` `unsupported`, no `trial`).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -36,8 +37,8 @@ pub struct TrialRow {
     pub implementation: String,
     /// The part before the slash.
     pub language: String,
-    /// The bundle's hash.
-    pub bundle: String,
+    /// The bundle's hash; only foreign results may lack it.
+    pub bundle: Option<String>,
     /// The block, from 1; 0 is the discarded warm-up trial.
     pub block: Option<u32>,
     /// 0, or how often the block was begun before.
@@ -72,6 +73,8 @@ pub struct TrialRow {
     pub rss_load_bytes: Option<u64>,
     /// The largest resident set, in bytes.
     pub peak_rss_bytes: Option<u64>,
+    /// The CPUs that the worker could run on, as JSON.
+    pub cpu_set: Option<String>,
     /// Threads alive after the last timed phase.
     pub threads_alive: Option<u64>,
     /// Threads of the largest pool.
@@ -109,8 +112,8 @@ pub struct SampleRow {
     pub calls: u64,
     /// Wall nanoseconds, all calls together.
     pub wall_ns: u64,
-    /// CPU nanoseconds of all threads, all calls together.
-    pub cpu_ns: u64,
+    /// CPU nanoseconds of all threads, all calls together; only foreign results may lack it.
+    pub cpu_ns: Option<u64>,
 }
 
 /// One row of `parity.parquet`: one point of the parity contract for one pair of trials.
@@ -126,10 +129,17 @@ pub struct ParityRow {
     pub contender: String,
     /// The implementation that it was compared with.
     pub baseline: String,
+    /// Where the point comes from: `contract` (the task's, on raw outputs), `condition` (the engine's, on receipts) or `quality` (a stochastic
+    /// learner's, over all blocks up to this one).
+    pub kind: String,
     /// The point.
     pub check: String,
     /// Whether the two agree on it.
     pub agrees: bool,
+    /// The contender's value.
+    pub contender_value: Option<String>,
+    /// The baseline's value.
+    pub baseline_value: Option<String>,
     /// The figure that was judged.
     pub figure: Option<f64>,
     /// The largest figure allowed.
@@ -176,7 +186,7 @@ pub fn samples(state: &RunState) -> Vec<SampleRow> {
                     sample,
                     calls: *calls,
                     wall_ns: phase.wall_ns[sample as usize],
-                    cpu_ns: phase.cpu_ns[sample as usize],
+                    cpu_ns: phase.cpu_ns.get(sample as usize).copied(),
                 });
             }
         }
@@ -184,29 +194,39 @@ pub fn samples(state: &RunState) -> Vec<SampleRow> {
     rows
 }
 
-/// Every parity figure's row.
-pub fn parity(manifest: &Manifest, state: &RunState) -> Vec<ParityRow> {
+/// The rows of the tasks' contracts.
+pub fn contract(state: &RunState) -> Vec<ParityRow> {
     let mut rows = Vec::new();
     for ((case, block, attempt), pairs) in &state.judged {
-        let baseline = manifest.cases.iter().find(|c| c.id == *case).map(|c| c.baseline.clone());
-        for (contender, checks) in pairs {
-            for check in checks {
-                rows.push(ParityRow {
-                    case: case.clone(),
-                    block: *block,
-                    attempt: *attempt,
-                    contender: contender.clone(),
-                    baseline: baseline.clone().unwrap_or_default(),
-                    check: check.name.clone(),
-                    agrees: check.agrees,
-                    figure: check.figure,
-                    allowed: check.allowed,
-                    finding: check.finding.clone(),
-                });
+        for pair in pairs {
+            let names = (pair.contender.as_str(), pair.baseline.as_str());
+            for check in &pair.checks {
+                rows.push(ParityRow::new("contract", (case, *block, *attempt), names, check));
             }
         }
     }
     rows
+}
+
+impl ParityRow {
+    /// The row of a check of one pair in one attempt at one block of one case.
+    pub fn new(kind: &str, block: (&str, u32, u32), names: (&str, &str), check: &Check) -> Self {
+        Self {
+            case: block.0.to_owned(),
+            block: block.1,
+            attempt: block.2,
+            contender: names.0.to_owned(),
+            baseline: names.1.to_owned(),
+            kind: kind.to_owned(),
+            check: check.name.clone(),
+            agrees: check.agrees,
+            contender_value: check.contender.clone(),
+            baseline_value: check.baseline.clone(),
+            figure: check.figure,
+            allowed: check.allowed,
+            finding: check.finding.clone(),
+        }
+    }
 }
 
 /// Whether a trial counts: it belongs to the attempt that completed its block.
@@ -236,6 +256,11 @@ fn trial_row(manifest: &Manifest, case: &CaseRecord, record: &TrialRecord, count
         rss_ready_bytes: record.ready.as_ref().and_then(|r| r.memory.rss_bytes),
         rss_load_bytes: load.and_then(|p| p.memory.rss_bytes),
         peak_rss_bytes: record.peak_rss_bytes(),
+        cpu_set: record
+            .ready
+            .as_ref()
+            .and_then(|r| r.cpu_set.as_ref())
+            .and_then(|set| serde_json::to_string(set).ok()),
         threads_alive: record.receipt.as_ref().and_then(|r| r.threads.alive).map(|n| n as u64),
         threads_pool: record.receipt.as_ref().map(|r| r.threads.pool as u64),
         worker_build: record.ready.as_ref().map(|r| r.build.clone()),
@@ -281,6 +306,7 @@ fn empty_row(manifest: &Manifest, case: &CaseRecord, implementation: &str) -> Tr
         rss_ready_bytes: None,
         rss_load_bytes: None,
         peak_rss_bytes: None,
+        cpu_set: None,
         threads_alive: None,
         threads_pool: None,
         worker_build: None,

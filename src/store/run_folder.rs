@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::StoreError;
 use super::journal::Journal;
-use super::manifest::{Fingerprint, Manifest};
+use super::manifest::{Fingerprint, Manifest, SCHEMA_VERSION};
 use super::state::RunState;
 use crate::files::{Lock, write_atomic};
 
@@ -68,7 +68,11 @@ impl RunFolder {
     ) -> Result<Result<Self, Option<NotContinued>>, StoreError> {
         let mut refused = None;
         for path in runs(results, spec)?.into_iter().rev() {
-            let manifest = read_manifest(&path)?;
+            let manifest = match read_manifest(&path) {
+                // What another version kept in another form cannot be continued.
+                Err(StoreError::Version { .. }) => continue,
+                manifest => manifest?,
+            };
             let finished = RunState::replay(&super::journal::read(&path).unwrap_or_default()).finished;
             if finished {
                 continue;
@@ -123,7 +127,13 @@ pub fn runs(results: &Path, spec: &str) -> Result<Vec<PathBuf>, StoreError> {
 pub fn read_manifest(folder: &Path) -> Result<Manifest, StoreError> {
     let path = folder.join(MANIFEST);
     let bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
-    serde_json::from_slice(&bytes).map_err(|e| StoreError::Manifest { path, message: e.to_string() })
+    let wrong = |e: serde_json::Error| StoreError::Manifest { path: path.clone(), message: e.to_string() };
+    let json: serde_json::Value = serde_json::from_slice(&bytes).map_err(wrong)?;
+    let found = json["schema_version"].clone();
+    if found != SCHEMA_VERSION {
+        return Err(StoreError::Version { path, found: found.to_string() });
+    }
+    serde_json::from_value(json).map_err(wrong)
 }
 
 /// The newest run in a spec's folder.

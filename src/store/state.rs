@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::executor::event::{Status, Trial, TrialEvent};
-use crate::task::{Check, Scores};
+use crate::executor::event::{JudgedPair, Status, Trial, TrialEvent};
+use crate::task::Scores;
 use crate::worker::protocol::{Event as WorkerEvent, Memory, Ready, Receipt};
 
 /// Everything that is known of a run.
@@ -13,8 +13,8 @@ pub struct RunState {
     pub sessions: u32,
     /// The trials in the order in which they began.
     pub trials: Vec<TrialRecord>,
-    /// The contract's points by case, block, attempt and contender.
-    pub judged: BTreeMap<(String, u32, u32), BTreeMap<String, Vec<Check>>>,
+    /// The contract's points for every pair, by case, block and attempt.
+    pub judged: BTreeMap<(String, u32, u32), Vec<JudgedPair>>,
     /// Whether every block is there.
     pub finished: bool,
     by_id: HashMap<String, usize>,

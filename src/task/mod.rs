@@ -53,6 +53,27 @@ pub struct AlgorithmDef {
     pub objective: Option<String>,
     /// Its hyperparameters.
     pub parameters: Vec<ParameterDef>,
+    /// Work that must be equal on both sides, as keys of the receipts' `work`: `epochs`, `trees`. How a solver reaches the optimum of a
+    /// convex problem is no such work.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub work: Vec<String>,
+    /// For a stochastic learner: raw outputs differ from seed to seed, so quality over distinct seeds is compared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub equivalence: Option<Equivalence>,
+}
+
+/// How the quality of a stochastic learner is compared: by two one-sided tests (TOST) over the blocks, each a draw of its own.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Equivalence {
+    /// The metric.
+    pub metric: String,
+    /// The largest difference of means that does not matter, in the metric's unit.
+    #[schemars(range(min = 0.0))]
+    pub margin: f64,
+    /// Phases whose time claims to reach that quality. They need equivalence; the others need only that no difference is shown.
+    #[serde(default)]
+    pub quality_phases: Vec<String>,
 }
 
 /// A task's behaviour: scoring raw outputs, and saying whether two of them solved the same problem.
@@ -94,6 +115,8 @@ pub struct Problem<'a> {
     pub bundle: &'a Bundle,
     /// Tolerances that the spec sets in place of the contract's own.
     pub tolerances: &'a Tolerances,
+    /// Whether the algorithm is a stochastic learner, whose quality over seeds is compared instead of its outputs.
+    pub stochastic: bool,
 }
 
 /// Tolerances of the parity contract that a spec may set. The report says so where one is set.
@@ -109,6 +132,10 @@ pub struct Tolerances {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1e-15, max = 1.0))]
     pub predictions: Option<f64>,
+    /// Stochastic learners: the largest difference of mean quality that does not matter, in the unit of the contract's metric.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0))]
+    pub quality: Option<f64>,
 }
 
 /// What the scorer found in one trial's outputs.
@@ -158,6 +185,32 @@ pub struct Check {
     pub allowed: Option<f64>,
     /// The finding as a phrase with both values: the reason if the two disagree.
     pub finding: String,
+}
+
+impl Check {
+    /// A point on which two trials differ, or on which nothing proves that they agree.
+    pub fn disagreement(name: &str, finding: String) -> Self {
+        Self {
+            name: name.to_owned(),
+            agrees: false,
+            contender: None,
+            baseline: None,
+            figure: None,
+            allowed: None,
+            finding,
+        }
+    }
+
+    /// A point on which two trials agree.
+    pub fn agreement(name: &str, finding: String) -> Self {
+        Self { agrees: true, ..Self::disagreement(name, finding) }
+    }
+
+    /// The same point seen from the other side.
+    #[must_use]
+    pub fn swapped(self) -> Self {
+        Self { contender: self.baseline, baseline: self.contender, ..self }
+    }
 }
 
 /// Outputs that cannot be scored.

@@ -127,8 +127,13 @@ fn the_parquet_holds_every_row(place: &Place) {
         .map(|e| e["message"]["calls"].as_array().map_or(0, Vec::len))
         .sum();
     assert_eq!(samples.height(), told);
-    // Objective, own predictions and predictions, for three pairs in three blocks.
-    assert_eq!(read("parity.parquet").height(), 27);
+    // Objective, own predictions and predictions, for four pairs in three blocks: also for the pair of the two Rust implementations.
+    let parity = read("parity.parquet");
+    let kinds = parity.column("kind").unwrap().str().unwrap();
+    let of = |kind| kinds.iter().filter(|k| *k == Some(kind)).count();
+    assert_eq!(of("contract"), 36);
+    // Rows, features, type, device, bundle, allowed threads, CPUs, threads of both sides; `fit_intercept`, and for lasso `alpha`.
+    assert_eq!(of("condition"), 3 * (10 + 10 + 11));
 }
 
 #[test]

@@ -34,6 +34,8 @@ impl Task for Regression {
             doc: doc.to_owned(),
             objective: Some(objective.to_owned()),
             parameters,
+            work: Vec::new(),
+            equivalence: None,
         };
         TaskDef {
             name: "regression".to_owned(),

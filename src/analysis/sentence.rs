@@ -1,0 +1,62 @@
+//! Verdicts as plain sentences, for people who read one line.
+
+use super::comparison::{ALPHA, Judgement, MARGIN, PairComparison, PhaseComparison};
+use crate::number;
+use crate::store::manifest::CaseRecord;
+
+/// The verdict on one phase; nothing where it has none.
+pub fn verdict(case: &CaseRecord, pair: &PairComparison, phase: &PhaseComparison) -> Option<String> {
+    let (judgement, [low, high]) = (phase.verdict?, phase.simultaneous?);
+    let work = work(case, &phase.phase);
+    let interval = |low: f64, high: f64| {
+        format!(
+            "simultaneous {:.0} % interval {} to {}, {} blocks",
+            (1.0 - ALPHA) * 100.0,
+            number::ratio(low),
+            number::ratio(high),
+            phase.blocks
+        )
+    };
+    let (contender, baseline) = (&pair.contender, &pair.baseline);
+    let shown = match judgement {
+        Judgement::Faster => {
+            let times = number::ratio(phase.ratio);
+            format!("{contender} {work} {times}× faster than {baseline} ({})", interval(low, high))
+        }
+        // A slow-down is told by how many times longer it takes.
+        Judgement::Slower => {
+            let times = number::ratio(1.0 / phase.ratio);
+            format!(
+                "{contender} {work} {times}× slower than {baseline} ({})",
+                interval(1.0 / high, 1.0 / low)
+            )
+        }
+        Judgement::EqualWithinMargin => format!(
+            "{contender} {work} as fast as {baseline} within ±{:.0} % (ratio {}, {})",
+            MARGIN * 100.0,
+            number::ratio(phase.ratio),
+            interval(low, high)
+        ),
+        Judgement::NoDifferenceShown { smallest_effect } => format!(
+            "no difference shown between {contender} and {baseline} where it {work} (ratio {}, {}); a difference of {}× would have been",
+            number::ratio(phase.ratio),
+            interval(low, high),
+            number::ratio(smallest_effect)
+        ),
+    };
+    let evidence = pair.findings.join("; ");
+    Some(if evidence.is_empty() { shown } else { format!("{shown}; {evidence}") })
+}
+
+/// What an implementation does in a phase: "fits ridge alpha=1 on diabetes".
+fn work(case: &CaseRecord, phase: &str) -> String {
+    let label = if case.label.is_empty() { String::new() } else { format!(" {}", case.label) };
+    let model = format!("{}{label}", case.algorithm);
+    match (phase, phase.strip_prefix("predict@")) {
+        ("fit", _) => format!("fits {model} on {}", case.dataset),
+        (_, Some("all")) => format!("predicts the test rows of {} with {model}", case.dataset),
+        (_, Some("1")) => format!("predicts one row of {} with {model}", case.dataset),
+        (_, Some(rows)) => format!("predicts {rows} rows of {} with {model}", case.dataset),
+        _ => format!("does `{phase}` of {model} on {}", case.dataset),
+    }
+}
