@@ -120,10 +120,10 @@ fn case_record(plan: &Plan, case: &Case, workspace: &Workspace, bundle: String) 
         implementation: arm.implementation.clone(),
         settings: workspace
             .registry
-            .implementation(&arm.implementation)
+            .implementation(&arm.base)
             .map(|i| experiment.settings_for(i, &def.algorithm))
             .unwrap_or_default(),
-        compared_with: (arm.implementation != experiment.baseline).then(|| experiment.baseline.clone()),
+        compared_with: arm.compared_with.clone(),
         unsupported: arm.unsupported.clone(),
     };
     CaseRecord {

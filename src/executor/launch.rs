@@ -81,6 +81,11 @@ impl Launcher {
         Ok(Self { implementation: implementation.clone(), program, arguments, record })
     }
 
+    /// The implementation that its workers are asked to be.
+    pub fn implementation(&self) -> &str {
+        &self.implementation.id
+    }
+
     /// The build that its workers must report.
     pub fn build(&self) -> &str {
         &self.record.build

@@ -226,7 +226,7 @@ impl Execution<'_> {
         let request = Request {
             protocol: PROTOCOL_VERSION,
             trial: id.clone(),
-            implementation: arm.implementation.clone(),
+            implementation: launcher.implementation().to_owned(),
             task: experiment.task.clone(),
             algorithm: def.algorithm.clone(),
             hyperparameters: def.hyperparameters.clone(),

@@ -42,8 +42,12 @@ pub struct Case {
 /// One implementation asked to solve one case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arm {
-    /// The implementation's id.
+    /// Its id among the arms of the case: the implementation's own, or that of a variant of it.
     pub implementation: String,
+    /// The implementation in the registry that does the work.
+    pub base: String,
+    /// The arm that it is compared with; none for one that others alone are compared with.
+    pub compared_with: Option<String>,
     /// Why it is not asked, where the plan already knows that it cannot honour the request.
     pub unsupported: Option<String>,
 }
@@ -62,6 +66,9 @@ impl Plan {
                     .filter_map(|id| registry.implementation(id))
                     .map(|implementation| Arm {
                         implementation: implementation.id.clone(),
+                        base: implementation.id.clone(),
+                        compared_with: (implementation.id != experiment.baseline)
+                            .then(|| experiment.baseline.clone()),
                         unsupported: implementation.unsupported(
                             &experiment.task,
                             &def.algorithm,
@@ -93,8 +100,7 @@ impl Plan {
 
     /// The implementations that at least one trial runs.
     pub fn implementations<'r>(&self, registry: &'r Registry) -> Vec<&'r Implementation> {
-        let used =
-            |i: &&Implementation| self.cases.iter().any(|c| c.runnable().any(|a| a.implementation == i.id));
+        let used = |i: &&Implementation| self.cases.iter().any(|c| c.runnable().any(|a| a.base == i.id));
         registry.implementations.iter().filter(used).collect()
     }
 
