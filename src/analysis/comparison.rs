@@ -12,6 +12,8 @@ use super::sensitivity::{self, Sensitivity};
 use super::sentence;
 use super::summary::{self, ArmSummary};
 use crate::executor::event::Status;
+use crate::monitor::machine::Machine;
+use crate::stats::describe::mean;
 use crate::stats::paired_ratio::{Family, Speedup, Spread, Verdict, log_ratios, speedup, verdict};
 use crate::store::manifest::{CaseRecord, Manifest};
 use crate::store::rows::ParityRow;
@@ -28,6 +30,10 @@ pub struct Comparison {
     pub spec: String,
     /// The run.
     pub run: String,
+    /// When it began, in milliseconds since 1970.
+    pub created_unix_ms: u64,
+    /// The machine; foreign results may lack it.
+    pub machine: Option<Machine>,
     /// Whether every block is there.
     pub finished: bool,
     /// The level α of the family.
@@ -49,7 +55,7 @@ pub struct CaseComparison {
     pub case: CaseRecord,
     /// Complete blocks.
     pub blocks: u64,
-    /// Its implementations, the baseline last.
+    /// Its implementations, those that others are compared with last.
     pub arms: Vec<ArmSummary>,
     /// Each contender against the implementation that it is compared with.
     pub pairs: Vec<PairComparison>,
@@ -67,7 +73,7 @@ pub struct PairComparison {
     /// Every reason why not.
     pub reasons: Vec<String>,
     /// What the task's contract found, one phrase a point, the widest of all blocks.
-    pub findings: Vec<String>,
+    pub findings: BTreeMap<String, String>,
     /// The largest figure of each point of the contract.
     pub figures: BTreeMap<String, f64>,
     /// Phases of a comparable pair that cannot be compared, each with the reason: a claim of time to quality needs equivalent quality.
@@ -76,6 +82,23 @@ pub struct PairComparison {
     pub phases: Vec<PhaseComparison>,
     /// The largest resident sets, baseline over contender: above 1 the contender needs less. Absent unless comparable.
     pub memory: Option<PhaseComparison>,
+    /// The metrics of both sides, as the one scorer found them: also of pairs that are not comparable.
+    pub quality: Vec<QualityComparison>,
+}
+
+/// One metric of a pair, over the blocks that both have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct QualityComparison {
+    /// The metric.
+    pub metric: String,
+    /// The number of blocks.
+    pub blocks: u64,
+    /// The contender's mean.
+    pub contender: f64,
+    /// The baseline's mean.
+    pub baseline: f64,
+    /// The contender's values less the baseline's, block by block.
+    pub differences: Vec<f64>,
 }
 
 /// One phase of a comparable pair.
@@ -91,6 +114,8 @@ pub struct PhaseComparison {
     pub pilot_blocks: Option<u64>,
     /// The geometric mean over blocks of baseline time / contender time: above 1 the contender is faster.
     pub ratio: f64,
+    /// The logarithm of each block's ratio, in the order of the blocks.
+    pub log_ratios: Vec<f64>,
     /// The standard deviation of the log-ratios that the intervals rest on: 0.01 is about 1 %.
     pub log_standard_deviation: f64,
     /// The 95 % interval of this comparison alone.
@@ -163,6 +188,8 @@ pub fn compare(evidence: &Evidence, options: &Options) -> (Comparison, Vec<Parit
     let comparison = Comparison {
         spec: manifest.spec.clone(),
         run: manifest.run.clone(),
+        created_unix_ms: manifest.created_unix_ms,
+        machine: manifest.machine.clone(),
         finished: evidence.finished,
         alpha: ALPHA,
         family: family as u64,
@@ -210,7 +237,12 @@ impl<'a> Draft<'a> {
         let reference = |id: &str| id == options.baseline.as_ref().unwrap_or(&case.baseline);
         let mut arms: Vec<ArmSummary> =
             case.arms.iter().map(|arm| summary::arm(arm, &of(&arm.implementation))).collect();
-        arms.sort_by_key(|arm| reference(&arm.implementation));
+        let compared =
+            |id: &str| case.arms.iter().any(|a| a.implementation == id && a.compared_with.is_some());
+        arms.sort_by_key(|arm| match options.baseline {
+            Some(_) => reference(&arm.implementation),
+            None => !compared(&arm.implementation) && arm.unsupported.is_none(),
+        });
         let mut blocks: Vec<u32> = trials.iter().map(|t| t.block).collect();
         blocks.sort_unstable();
         blocks.dedup();
@@ -262,8 +294,13 @@ impl PairDraft {
         let comparable = pairing.reasons.is_empty();
         let mut ratios = Vec::new();
         let mut memory = None;
+        let mut quality = Vec::new();
         for (quantity, pairs) in pairing.values {
             let (own, others): (Vec<f64>, Vec<f64>) = pairs.iter().map(|p| (p.contender, p.baseline)).unzip();
+            if let Quantity::Metric(metric) = &quantity {
+                quality.extend(QualityComparison::new(metric, &own, &others));
+                continue;
+            }
             let Ok(logs) = log_ratios(&others, &own) else { continue };
             let of = |phase: String, primary| Ratios { phase, primary, pilot: None, logs, pairs };
             match quantity {
@@ -283,13 +320,34 @@ impl PairDraft {
             baseline: baseline.to_owned(),
             comparable,
             reasons: pairing.reasons,
-            findings: points.values().map(|c| c.finding.clone()).collect(),
+            findings: points.values().map(|c| (c.name.clone(), c.finding.clone())).collect(),
             figures: points.values().filter_map(|c| Some((c.name.clone(), c.figure?))).collect(),
             open_phases: pairing.open_phases,
             phases: Vec::new(),
             memory: None,
+            quality,
         };
         Self { comparison, ratios, memory, rows: pairing.rows }
+    }
+}
+
+impl PairComparison {
+    /// What best shows, in one phrase, that both sides gave the same answer.
+    pub fn evidence(&self) -> Option<&str> {
+        let known = ["predictions", "quality"].iter().find_map(|point| self.findings.get(*point));
+        known.or_else(|| self.findings.values().next()).map(String::as_str)
+    }
+}
+
+impl QualityComparison {
+    fn new(metric: &str, own: &[f64], others: &[f64]) -> Option<Self> {
+        Some(Self {
+            metric: metric.to_owned(),
+            blocks: own.len() as u64,
+            contender: mean(own).ok()?,
+            baseline: mean(others).ok()?,
+            differences: own.iter().zip(others).map(|(a, b)| a - b).collect(),
+        })
     }
 }
 
@@ -311,6 +369,7 @@ impl Ratios {
             blocks: found.blocks as u64,
             pilot_blocks: pilot.map(|p| p.degrees_of_freedom as u64 + 1),
             ratio: found.ratio,
+            log_ratios: self.logs,
             log_standard_deviation: found.spread.standard_deviation,
             interval: [found.plain.low, found.plain.high],
             simultaneous: self.primary.then_some([found.simultaneous.low, found.simultaneous.high]),

@@ -10,8 +10,12 @@
 pub mod comparison;
 pub mod evidence;
 pub mod facts;
+pub mod groups;
 mod pairing;
 pub mod parity;
+pub mod regression;
+pub mod selection;
 pub mod sensitivity;
 mod sentence;
 pub mod summary;
+pub mod trend;

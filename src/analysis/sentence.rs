@@ -7,7 +7,7 @@ use crate::store::manifest::CaseRecord;
 /// The verdict on one phase; nothing where it has none.
 pub fn verdict(case: &CaseRecord, pair: &PairComparison, phase: &PhaseComparison) -> Option<String> {
     let (judgement, [low, high]) = (phase.verdict?, phase.simultaneous?);
-    let work = work(case, &phase.phase);
+    let (work, plain) = (work(case, &phase.phase, "s"), work(case, &phase.phase, ""));
     let interval = |low: f64, high: f64| {
         format!(
             "simultaneous {:.0} % interval {} to {}, {} blocks",
@@ -38,25 +38,28 @@ pub fn verdict(case: &CaseRecord, pair: &PairComparison, phase: &PhaseComparison
             interval(low, high)
         ),
         Judgement::NoDifferenceShown { smallest_effect } => format!(
-            "no difference shown between {contender} and {baseline} where it {work} (ratio {}, {}); a difference of {}× would have been",
+            "no difference shown in how fast {contender} and {baseline} {plain} (ratio {}, {}); a difference of {}× would have been",
             number::ratio(phase.ratio),
             interval(low, high),
             number::ratio(smallest_effect)
         ),
     };
-    let evidence = pair.findings.join("; ");
-    Some(if evidence.is_empty() { shown } else { format!("{shown}; {evidence}") })
+    Some(match pair.evidence() {
+        Some(evidence) => format!("{shown}; {evidence}"),
+        None => shown,
+    })
 }
 
-/// What an implementation does in a phase: "fits ridge alpha=1 on diabetes".
-fn work(case: &CaseRecord, phase: &str) -> String {
+/// What an implementation does in a phase: "fits ridge alpha=1 on diabetes", or without the `s` what two of them do.
+fn work(case: &CaseRecord, phase: &str, s: &str) -> String {
     let label = if case.label.is_empty() { String::new() } else { format!(" {}", case.label) };
+    let es = if s.is_empty() { "" } else { "es" };
     let model = format!("{}{label}", case.algorithm);
     match (phase, phase.strip_prefix("predict@")) {
-        ("fit", _) => format!("fits {model} on {}", case.dataset),
-        (_, Some("all")) => format!("predicts the test rows of {} with {model}", case.dataset),
-        (_, Some("1")) => format!("predicts one row of {} with {model}", case.dataset),
-        (_, Some(rows)) => format!("predicts {rows} rows of {} with {model}", case.dataset),
-        _ => format!("does `{phase}` of {model} on {}", case.dataset),
+        ("fit", _) => format!("fit{s} {model} on {}", case.dataset),
+        (_, Some("all")) => format!("predict{s} the test rows of {} with {model}", case.dataset),
+        (_, Some("1")) => format!("predict{s} one row of {} with {model}", case.dataset),
+        (_, Some(rows)) => format!("predict{s} {rows} rows of {} with {model}", case.dataset),
+        _ => format!("go{es} through `{phase}` of {model} on {}", case.dataset),
     }
 }

@@ -1,5 +1,6 @@
 //! The command line: one file for each subcommand.
 
+mod against;
 mod clean;
 mod compare;
 mod data;
@@ -15,7 +16,11 @@ mod workspace;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::analysis::selection::Filter;
+use crate::report::FORMATS;
 
 /// The referee of machine-learning benchmarks: Rust against Python on the same bytes.
 ///
@@ -41,7 +46,8 @@ Exit codes:
   2    the command line or a spec is wrong; nothing was run
   3    data, a Python environment or an adapter is missing or broken; nothing was run
   4    results could not be written or read
-  5    with --strict: a pair was not comparable, or an implementation unsupported
+  5    with --strict: a pair was not comparable, an implementation unsupported, or the regression gate undecided
+  6    with --fail-on-regression: something became worse by more than that
   130  interrupted; the same command continues"
 )]
 struct Cli {
@@ -59,7 +65,7 @@ enum Command {
     Plan(PlanArgs),
     /// Lists what this build and the adapters offer.
     List(ListArgs),
-    /// Compares the trials of a run that is there.
+    /// Compares the trials of runs that are there.
     Compare(CompareArgs),
     /// Prints a JSON Schema, for example `spec`; an unknown name lists them all.
     Schema {
@@ -74,6 +80,9 @@ enum Command {
     Env(EnvCommand),
     /// Removes what the cache holds: bundles, data, environments, unpacked adapters.
     Clean(CleanArgs),
+    /// Says which build this is and where its adapters are, for `--against`.
+    #[command(hide = true)]
+    Describe,
     /// Runs one trial: the request on standard input, events on standard output.
     #[command(hide = true)]
     Worker,
@@ -109,15 +118,14 @@ struct RunArgs {
     /// Leaves out cases from the end until the budget holds, instead of refusing the spec.
     #[arg(long)]
     trim: bool,
-    /// Exits with 5 where a pair is not comparable or an implementation unsupported.
-    #[arg(long)]
-    strict: bool,
+    /// Runs the implementations of an older build beside those of this one, block by block, and compares each with its older self.
+    #[arg(long, value_name = "OLD_BINARY")]
+    against: Option<PathBuf>,
     /// Shows no progress.
     #[arg(short, long)]
     quiet: bool,
-    /// How the comparison is printed.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[command(flatten)]
+    report: ReportArgs,
 }
 
 #[derive(Debug, Args)]
@@ -159,17 +167,57 @@ enum Listed {
 
 #[derive(Debug, Args)]
 struct CompareArgs {
-    /// A run: its folder, its id, or the name of a spec for its newest run.
-    #[arg(value_name = "RUN")]
-    run: String,
+    /// Runs: a folder, an id, or the name of a spec for its newest run. Several runs that share cases give a trend.
+    #[arg(value_name = "RUN", required = true)]
+    runs: Vec<String>,
     #[command(flatten)]
     places: Places,
-    /// Exits with 5 where a pair is not comparable or an implementation unsupported.
+    /// Looks only at what matches: a key of the case (experiment, task, dataset, algorithm, a hyperparameter), `implementation` or
+    /// `language`. Verdicts stay those of the whole run.
+    #[arg(long, value_name = "KEY=VALUE[,VALUE]")]
+    filter: Vec<Filter>,
+    /// Gives one figure for each group of cases, by keys of the case.
+    #[arg(long, value_name = "KEY[,KEY]", value_delimiter = ',')]
+    by: Vec<String>,
+    /// Shows only these quantities: phases, metrics, `peak_memory`.
+    #[arg(long, value_name = "NAME[,NAME]", value_delimiter = ',')]
+    metric: Vec<String>,
+    /// Compares all others with this implementation instead of the spec's baseline.
+    #[arg(long, value_name = "IMPLEMENTATION")]
+    baseline: Option<String>,
+    #[command(flatten)]
+    report: ReportArgs,
+}
+
+/// How a comparison is judged and printed.
+#[derive(Debug, Args)]
+struct ReportArgs {
+    /// Exits with 5 where a pair is not comparable, an implementation unsupported, or the regression gate undecided.
     #[arg(long)]
     strict: bool,
+    /// Exits with 6 where time, memory or quality became worse by more than this, for example `5%`: new against old in one run
+    /// (`run --against`), or the newest run against five or more earlier ones of the same machine.
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    fail_on_regression: Option<f64>,
+    /// Shows what was computed beside the verdicts: other tests and intervals, effect sizes, normality, power.
+    #[arg(long)]
+    details: bool,
     /// How the comparison is printed.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
+    #[arg(long, value_name = "FORMAT", default_value = "text", value_parser = format_names())]
+    format: String,
+}
+
+fn format_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(FORMATS.iter().map(|f| PossibleValue::new(f.name).help(f.doc)))
+}
+
+/// A percentage such as `5%`, as a share.
+fn percent(text: &str) -> Result<f64, String> {
+    let number = text.strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+    number
+        .filter(|p| *p >= 0.0 && p.is_finite())
+        .map(|p| p / 100.0)
+        .ok_or_else(|| "write a percentage of 0 or above, for example `5%`".to_owned())
 }
 
 #[derive(Debug, Subcommand)]
@@ -239,6 +287,7 @@ pub fn main() -> ExitCode {
         Command::Data(command) => data::data(&command),
         Command::Env(EnvCommand::Sync { implementation, places }) => env::sync(&implementation, &places),
         Command::Clean(args) => clean::clean(&args),
+        Command::Describe => against::describe(),
         Command::Worker => crate::worker::native::run().map(|()| Exit::Done).map_err(|e| Failure::store(&e)),
     };
     match outcome {
@@ -259,6 +308,7 @@ enum Exit {
     Missing = 3,
     Store = 4,
     Strict = 5,
+    Regressed = 6,
     Interrupted = 130,
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 
+use super::against::OldBuild;
 use super::workspace::Workspace;
 use super::{Failure, say};
 use crate::data::DataError;
@@ -47,6 +48,7 @@ pub fn prepare(
     workspace: &Workspace,
     machine: &Machine,
     spec_folder: &Path,
+    old: Option<&OldBuild>,
     quiet: bool,
 ) -> Result<Prepared, Failure> {
     let mut report = |line: &str| {
@@ -62,6 +64,9 @@ pub fn prepare(
     for implementation in plan.implementations(&workspace.registry) {
         let launcher = Launcher::new(implementation, &workspace.cache, &mut report)?;
         launchers.insert(implementation.id.clone(), launcher);
+    }
+    if let Some(old) = old {
+        launchers.extend(old.launchers(plan, workspace, &mut report)?);
     }
     let mut bundles: BTreeMap<String, Bundle> = BTreeMap::new();
     // The bundle of each data set and preparation, found once.
@@ -146,6 +151,7 @@ fn case_record(plan: &Plan, case: &Case, workspace: &Workspace, bundle: String) 
         equivalence: algorithm.and_then(|a| a.equivalence.clone()),
         primary_phases: task.map(|t| t.primary_phases.clone()).unwrap_or_default(),
         headline_metrics: task.map(|t| t.headline_metrics.clone()).unwrap_or_default(),
+        lower_is_better: task.map(|t| t.lower_is_better.clone()).unwrap_or_default(),
         tolerances: experiment.tolerances.clone(),
         arms: case.arms.iter().map(arm).collect(),
     }

@@ -2,17 +2,18 @@
 
 use std::path::Path;
 
+use super::against::OldBuild;
+use super::compare::report;
 use super::prepare::{Prepared, prepare, share_cpus};
 use super::workspace::{SpecText, Workspace};
-use super::{Exit, Failure, Format, RunArgs, logging, print, print_json, say};
-use crate::analysis::comparison::{Comparison, Options, compare};
+use super::{Exit, Failure, RunArgs, logging, say};
+use crate::analysis::comparison::{Options, compare};
 use crate::analysis::evidence::Evidence;
 use crate::executor::{Execution, RunEnd};
 use crate::monitor::machine::Machine;
 use crate::plan::Plan;
 use crate::plan::estimate::fit_budget;
 use crate::report::progress::Progress;
-use crate::report::terminal;
 use crate::spec::Spec;
 use crate::store::run_folder::{NotContinued, RunFolder};
 use crate::store::{parquet, rows};
@@ -33,10 +34,11 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     for (spec, _) in &specs {
         share_cpus(spec.protocol.threads, &machine)?;
     }
+    let old = args.against.as_deref().map(OldBuild::open).transpose()?;
     let interrupt = on_interrupt()?;
     let mut worst = Exit::Done;
     for (spec, text) in specs {
-        let exit = one(args, &workspace, &machine, spec, &text, &interrupt)?;
+        let exit = one(args, &workspace, &machine, spec, &text, old.as_ref(), &interrupt)?;
         if exit == Exit::Interrupted {
             return Ok(exit);
         }
@@ -53,16 +55,20 @@ fn one(
     machine: &Machine,
     spec: Spec,
     text: &SpecText,
+    old: Option<&OldBuild>,
     interrupt: &Interrupt,
 ) -> Result<Exit, Failure> {
     let mut plan = Plan::new(spec, &workspace.registry);
+    if let Some(old) = old {
+        old.join(&mut plan);
+    }
     let trimmed = fit_budget(&mut plan, &args.places.results, args.trim).map_err(|m| {
         Failure::usage(m).hint(Some("raise `protocol.budget`, or leave out cases with `--trim`"))
     })?;
     if trimmed > 0 {
         say(&format!("the budget leaves out {trimmed} cases"));
     }
-    let prepared = prepare(&plan, workspace, machine, &text.folder, args.quiet)?;
+    let prepared = prepare(&plan, workspace, machine, &text.folder, old, args.quiet)?;
     // Workers run in folders of their own, so every path that they are given is absolute, and free of links.
     let results = &args.places.results;
     let results = std::fs::create_dir_all(results).and_then(|()| results.canonicalize());
@@ -74,12 +80,9 @@ fn one(
     parquet::write_all(&folder.path, &folder.manifest, &folder.state)?;
     let (comparison, conditions) = compare(&Evidence::read(&folder.path)?, &Options::default());
     parquet::write_parity(&folder.path, &[rows::contract(&folder.state), conditions].concat())?;
-    report(args.format, &comparison)?;
+    let exit = report(comparison, &results, &args.report)?;
     say(&format!("results: {}", relative(&folder.path)));
-    Ok(match end {
-        RunEnd::Interrupted => Exit::Interrupted,
-        RunEnd::Finished => exit(&comparison, args.strict),
-    })
+    Ok(if end == RunEnd::Interrupted { Exit::Interrupted } else { exit })
 }
 
 fn execute(
@@ -136,29 +139,6 @@ fn open(results: &Path, fresh: bool, prepared: &Prepared, text: &SpecText) -> Re
 fn relative(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(&here).unwrap_or(path).display().to_string()
-}
-
-/// Prints a comparison.
-pub fn report(format: Format, comparison: &Comparison) -> Result<(), Failure> {
-    match format {
-        Format::Text => print(&terminal::comparison(comparison)),
-        Format::Json => print_json(comparison)?,
-    }
-    Ok(())
-}
-
-/// The exit code that a comparison asks for.
-pub fn exit(comparison: &Comparison, strict: bool) -> Exit {
-    let count = |status: &str| comparison.trials.get(status).copied().unwrap_or(0);
-    let failed = ["failed", "crashed", "timed_out", "out_of_memory"].iter().any(|s| count(s) > 0);
-    let disputed = comparison.cases.iter().flat_map(|c| &c.pairs).any(|p| !p.comparable);
-    if failed {
-        Exit::TrialsFailed
-    } else if strict && (disputed || count("unsupported") > 0) {
-        Exit::Strict
-    } else {
-        Exit::Done
-    }
 }
 
 /// The first Ctrl-C or SIGTERM ends the trial in flight and writes what is there; a second one ends at once.

@@ -16,7 +16,7 @@ pub const SCHEMAS: &[(&str, fn() -> Schema)] = &[
     ("trial_row", || schema_for!(crate::store::rows::TrialRow)),
     ("sample_row", || schema_for!(crate::store::rows::SampleRow)),
     ("parity_row", || schema_for!(crate::store::rows::ParityRow)),
-    ("comparison", || schema_for!(crate::analysis::comparison::Comparison)),
+    ("report", || schema_for!(crate::report::Report)),
     ("plan", || schema_for!(crate::report::plan::PlanReport)),
     ("datasets", || schema_for!(Vec<crate::report::list::DatasetReport>)),
     ("algorithms", || schema_for!(Vec<crate::task::TaskDef>)),

@@ -81,6 +81,13 @@ impl Launcher {
         Ok(Self { implementation: implementation.clone(), program, arguments, record })
     }
 
+    /// Has native workers run by another build of benchrun.
+    #[must_use]
+    pub fn by(self, program: &Path, build: &str) -> Self {
+        let record = ImplementationRecord { build: build.to_owned(), ..self.record };
+        Self { program: program.to_owned(), record, ..self }
+    }
+
     /// The implementation that its workers are asked to be.
     pub fn implementation(&self) -> &str {
         &self.implementation.id

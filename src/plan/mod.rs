@@ -154,6 +154,19 @@ impl Experiment {
     }
 }
 
+/// What the id of an older build's arm ends with.
+const OLDER: &str = "+old";
+
+/// The id of the arm that an older build of an implementation runs.
+pub fn older_self(implementation: &str) -> String {
+    format!("{implementation}{OLDER}")
+}
+
+/// Whether an arm is an older build's of another.
+pub fn is_older_self(arm: &str, implementation: &str) -> bool {
+    arm.strip_suffix(OLDER) == Some(implementation)
+}
+
 /// The id of one trial: case, block, implementation, and the attempt if a split block was replaced.
 pub fn trial_id(case: &str, block: u32, implementation: &str, attempt: u32) -> String {
     let slug = implementation.replace(['/', '+'], "-");

@@ -8,6 +8,7 @@
 
 pub mod across_tasks;
 pub mod bootstrap;
+pub mod combined;
 pub mod correction;
 pub mod describe;
 pub mod effect_size;

@@ -81,6 +81,20 @@ pub fn student(a: &[f64], b: &[f64]) -> Result<TTest, StatsError> {
     TTest::new(mean_of(a) - mean_of(b), (pooled * (1.0 / na + 1.0 / nb)).sqrt(), df)
 }
 
+/// The t test that one new value comes from where `earlier` ones came from: the difference from their mean, with the standard error
+/// `s √(1 + 1/k)` and df = k − 1. Its interval is a prediction interval, moved by the mean: Hahn & Meeker (1991), "Statistical
+/// Intervals", section 4.7.
+///
+/// # Errors
+/// If there are fewer than 2 earlier values, one is not finite, or all are equal up to rounding.
+pub fn new_observation(value: f64, earlier: &[f64]) -> Result<TTest, StatsError> {
+    check_sample(earlier, 2)?;
+    check_sample(&[value], 1)?;
+    let k = earlier.len() as f64;
+    let variance = variance_above_rounding(earlier, earlier)?;
+    TTest::new(value - mean_of(earlier), (variance * (1.0 + 1.0 / k)).sqrt(), k - 1.0)
+}
+
 /// Welch's t test of `mean(a) − mean(b)`, variances free; degrees of freedom after Satterthwaite.
 ///
 /// # Errors
@@ -152,6 +166,22 @@ mod tests {
                 agrees(&case, "one_sample_p", one.result.p_value, 1e-8);
             }
         }
+    }
+
+    #[test]
+    fn a_new_observation_equals_statsmodels() {
+        for case in Case::all(include_str!("../../tests/reference/new_observation.json")) {
+            let got = new_observation(case.number("now"), &case.sample("earlier")).unwrap();
+            agrees(&case, "difference", got.difference, 1e-8);
+            for (level, alpha) in [("", 0.05), ("_family", 0.05 / 40.0)] {
+                let interval = got.interval(alpha).unwrap();
+                agrees(&case, &format!("low{level}"), interval.low, 1e-8);
+                agrees(&case, &format!("high{level}"), interval.high, 1e-8);
+            }
+        }
+        assert_eq!(new_observation(1.0, &[2.0]), Err(StatsError::TooFew { needed: 2, got: 1 }));
+        assert!(matches!(new_observation(f64::NAN, &[2.0, 3.0]), Err(StatsError::NonFinite { .. })));
+        assert!(matches!(new_observation(1.0, &[2.0, 2.0]), Err(StatsError::NoSpread { .. })));
     }
 
     #[test]

@@ -156,6 +156,8 @@ pub struct CaseRecord {
     pub primary_phases: Vec<String>,
     /// The metrics that reports show first.
     pub headline_metrics: Vec<String>,
+    /// Those of the metrics of which less is better.
+    pub lower_is_better: Vec<String>,
     /// Tolerances that the spec sets.
     pub tolerances: Tolerances,
     /// The implementations.

@@ -31,6 +31,8 @@ pub struct TaskDef {
     pub primary_phases: Vec<String>,
     /// The metrics that reports show first.
     pub headline_metrics: Vec<String>,
+    /// The metrics of which less is better; of all others more is.
+    pub lower_is_better: Vec<String>,
     /// Its algorithms, those of adapters (`vendor:name`) last.
     pub algorithms: Vec<AlgorithmDef>,
 }

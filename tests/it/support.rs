@@ -41,7 +41,7 @@ impl Place {
 
     /// The comparison of a spec's newest run.
     pub fn comparison(&self, spec: &str) -> Value {
-        self.run(&["compare", spec, "--format", "json"]).json()
+        self.run(&["compare", spec, "--format", "json"]).json()["comparisons"][0].clone()
     }
 
     /// The events in the journal of a spec's only run.

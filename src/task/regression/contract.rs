@@ -239,7 +239,9 @@ fn predictions_check(figure: f64, allowed: f64, largest: f64, note: &str) -> Che
         baseline: None,
         figure: Some(figure),
         allowed: Some(allowed),
-        finding: if agrees {
+        finding: if agrees && largest == 0.0 {
+            format!("predictions equal in every bit{note}")
+        } else if agrees {
             format!("largest difference of predictions {largest:.0e} of the target's deviation{note}")
         } else {
             format!(

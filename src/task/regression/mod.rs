@@ -44,6 +44,9 @@ impl Task for Regression {
             dtypes: vec!["float64".to_owned()],
             primary_phases: ["fit", "predict@1", "predict@all"].map(str::to_owned).to_vec(),
             headline_metrics: ["r2", "rmse"].map(str::to_owned).to_vec(),
+            lower_is_better: ["mse", "rmse", "mae", "max_error", "mape", "residual_std"]
+                .map(str::to_owned)
+                .to_vec(),
             algorithms: vec![
                 algorithm("ols", "ordinary least squares", "|y - Xw - b|²", vec![intercept()]),
                 algorithm(

@@ -1,0 +1,42 @@
+//! The report as Markdown, for pages and pull requests.
+
+use super::{Report, View, case, overview};
+
+/// The whole report.
+pub fn render(report: &Report, view: &View) -> String {
+    let mut text = String::new();
+    if let Some(groups) = &report.groups {
+        text += &format!("{}\n{}\n\n", overview::groups(groups).markdown(), overview::groups_caption());
+    }
+    if let Some(trend) = &report.trend {
+        text +=
+            &format!("{}\n{}\n\n", overview::trend(trend, usize::MAX).markdown(), overview::TREND_CAPTION);
+    }
+    if overview::shows_cases(report) {
+        for comparison in &report.comparisons {
+            text += &format!("## {} {}\n\n", comparison.spec, comparison.run);
+            for of_case in &comparison.cases {
+                text += &format!("### {} ({})\n\n", case::title(&of_case.case), case::effort(of_case));
+                if let Some(grid) = case::grid(of_case, view) {
+                    text += &format!("{}\n", grid.markdown());
+                }
+                text += &list(&case::notes(of_case, view));
+                if let Some(grid) = case::details(of_case, view).filter(|_| view.details) {
+                    text += &format!("{}\n", grid.markdown());
+                }
+            }
+            text += &list(&overview::footer(comparison));
+        }
+    }
+    if let Some(gate) = &report.regression {
+        let (headline, grid) = overview::regression(gate, view.details);
+        let table = if grid.rows.is_empty() { String::new() } else { grid.markdown() };
+        text += &format!("## {headline}\n\n{table}\n");
+    }
+    text
+}
+
+fn list(lines: &[String]) -> String {
+    let items: String = lines.iter().map(|line| format!("- {line}\n")).collect();
+    if items.is_empty() { items } else { format!("{items}\n") }
+}
