@@ -2,13 +2,16 @@
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/benchrun
 RUFF  := $(CACHE)/lint/bin/ruff
 
-.PHONY: run test lint format features schemas
+.PHONY: run test prove-judge lint format features schemas
 
 run:            ## the main job, on real data
 	cargo run --release -- specs/classical.toml
 
 test:           ## all tests
 	cargo test --release
+
+prove-judge:    ## simulates the judge in full, some minutes: the tables of docs/design/judge.md
+	cargo bench --bench judge
 
 lint: features $(RUFF) ## formatting, clippy, ruff
 	cargo fmt --check

@@ -7,6 +7,7 @@
 #![expect(clippy::float_cmp, reason = "ties and zeros are meant exactly")]
 
 pub mod across_tasks;
+pub mod autocorrelation;
 pub mod bootstrap;
 pub mod combined;
 pub mod correction;
@@ -138,6 +139,8 @@ mod tests {
             check("Anderson-Darling", &normality::anderson_darling(&x));
             check("Lilliefors", &normality::lilliefors(&x));
             check("K2", &normality::dagostino_k2(&x));
+            check("von Neumann", &autocorrelation::von_neumann(&x));
+            check("von Neumann, pooled", &autocorrelation::von_neumann_pooled(&[&x, &x]));
             check("one-sample t", &t_test::one_sample(&x, 1.0).map(|test| test.result));
             check("studentised", &studentised(&x, describe::mean, standard_error_of_mean, 0.1, resampling));
             if let Ok(bootstrap) = Bootstrap::one_sample(&x, describe::median, resampling) {
