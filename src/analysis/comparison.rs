@@ -11,6 +11,7 @@ use super::pairing::{self, Paired, Pairing, Quantity, Sides};
 use super::sensitivity::{self, Sensitivity};
 use super::sentence;
 use super::summary::{self, ArmSummary};
+use super::warning;
 use crate::executor::event::Status;
 use crate::monitor::machine::Machine;
 use crate::stats::describe::mean;
@@ -44,6 +45,8 @@ pub struct Comparison {
     pub margin: f64,
     /// Trials by how they ended. Warm-up trials and those of replaced blocks are not counted.
     pub trials: BTreeMap<String, u64>,
+    /// Conditions of the whole run under which intervals may not keep their promise.
+    pub warnings: Vec<String>,
     /// The cases.
     pub cases: Vec<CaseComparison>,
 }
@@ -184,7 +187,8 @@ pub fn compare(evidence: &Evidence, options: &Options) -> (Comparison, Vec<Parit
     let family = primary.clone().count();
     let corrected = sensitivity::Corrected::family(primary.map(|r| r.logs.as_slice()));
     let mut corrected = corrected.into_iter();
-    let cases = drafts.into_iter().map(|draft| draft.finish(family.max(1), &mut corrected)).collect();
+    let cases: Vec<CaseComparison> =
+        drafts.into_iter().map(|draft| draft.finish(family.max(1), &mut corrected)).collect();
     let comparison = Comparison {
         spec: manifest.spec.clone(),
         run: manifest.run.clone(),
@@ -195,6 +199,7 @@ pub fn compare(evidence: &Evidence, options: &Options) -> (Comparison, Vec<Parit
         family: family as u64,
         margin: MARGIN,
         trials,
+        warnings: warning::of_run(&cases),
         cases,
     };
     (comparison, rows)
@@ -362,8 +367,10 @@ impl Ratios {
         let family = Family { alpha: ALPHA, comparisons };
         let pilot = self.pilot.and_then(|n| Spread::of(self.logs.get(..n)?).ok());
         let found = speedup(&self.logs, family, pilot).ok()?;
+        let sensitivity = sensitivity::of(&self.pairs, &self.logs, family, corrected);
         Some(PhaseComparison {
-            sensitivity: sensitivity::of(&self.pairs, &self.logs, family, corrected),
+            warnings: warning::of_comparison(&sensitivity),
+            sensitivity,
             phase: self.phase,
             primary: self.primary,
             blocks: found.blocks as u64,
@@ -376,7 +383,6 @@ impl Ratios {
             without_spread: found.without_spread,
             verdict: if self.primary { judgement(&found) } else { None },
             sentence: None,
-            warnings: Vec::new(),
         })
     }
 }

@@ -19,3 +19,4 @@ pub mod sensitivity;
 mod sentence;
 pub mod summary;
 pub mod trend;
+mod warning;

@@ -146,6 +146,7 @@ pub fn footer(comparison: &Comparison) -> Vec<String> {
             level()
         ),
     ];
+    lines.extend(comparison.warnings.iter().map(|warning| format!("(!) {warning}")));
     if !comparison.finished {
         lines.push("this run is not finished; the same command continues it".to_owned());
     }

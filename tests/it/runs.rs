@@ -49,7 +49,7 @@ fn a_run_goes_from_toml_to_verdict() {
     assert!(done.stdout.contains("15 ok"), "{}", done.stdout);
 
     let comparison = place.comparison("small");
-    fits_schema("comparison", &comparison);
+    fits_schema("report", &place.run(&["compare", "small", "--format", "json"]).json());
     assert_eq!(comparison["finished"], true);
     assert_eq!(comparison["trials"]["ok"], 15);
     assert_eq!(comparison["trials"]["unsupported"], 1, "faer offers no lasso");
