@@ -35,6 +35,17 @@ pub struct Evidence {
 pub struct Contract(HashMap<(String, u32, u32, String, String), Vec<Check>>);
 
 impl Contract {
+    /// Adds a point for one pair in one attempt at one block of one case.
+    pub fn add(
+        &mut self,
+        (case, block, attempt): (&str, u32, u32),
+        (contender, baseline): (&str, &str),
+        check: Check,
+    ) {
+        let key = (case.to_owned(), block, attempt, contender.to_owned(), baseline.to_owned());
+        self.0.entry(key).or_default().push(check);
+    }
+
     /// The points for one pair, whichever of the two was called contender when they were judged. Nothing if they never were.
     pub fn checks(&self, contender: &TrialFacts, baseline: &TrialFacts) -> Option<Vec<Check>> {
         let key = |a: &TrialFacts, b: &TrialFacts| {
@@ -163,7 +174,7 @@ fn contract(parity: LazyFrame) -> PolarsResult<Contract> {
     let frame = parity.filter(col("kind").eq(lit("contract"))).collect()?;
     let text = |name| text(&frame, name);
     let (cases, contenders, baselines) = (text("case")?, text("contender")?, text("baseline")?);
-    let (names, findings) = (text("check")?, text("finding")?);
+    let (names_of, findings) = (text("check")?, text("finding")?);
     let (own, others) = (text("contender_value")?, text("baseline_value")?);
     let (blocks, attempts) = (count(&frame, "block")?, count(&frame, "attempt")?);
     let (figures, allowed) = (number(&frame, "figure")?, number(&frame, "allowed")?);
@@ -171,22 +182,19 @@ fn contract(parity: LazyFrame) -> PolarsResult<Contract> {
     let owned = |of: &StringChunked, i| of.get(i).unwrap_or_default().to_owned();
     let mut contract = Contract::default();
     for i in 0..frame.height() {
-        let key = (
-            owned(&cases, i),
-            blocks.get(i).unwrap_or(0),
-            attempts.get(i).unwrap_or(0),
-            owned(&contenders, i),
-            owned(&baselines, i),
-        );
-        contract.0.entry(key).or_default().push(Check {
-            name: owned(&names, i),
+        let block =
+            (cases.get(i).unwrap_or_default(), blocks.get(i).unwrap_or(0), attempts.get(i).unwrap_or(0));
+        let names = (contenders.get(i).unwrap_or_default(), baselines.get(i).unwrap_or_default());
+        let check = Check {
+            name: owned(&names_of, i),
             agrees: agrees.get(i).unwrap_or(false),
             contender: own.get(i).map(str::to_owned),
             baseline: others.get(i).map(str::to_owned),
             figure: figures.get(i),
             allowed: allowed.get(i),
             finding: owned(&findings, i),
-        });
+        };
+        contract.add(block, names, check);
     }
     Ok(contract)
 }

@@ -85,3 +85,57 @@ impl Group {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::example::{arm, comparison};
+
+    #[test]
+    fn a_group_is_the_geometric_mean_over_its_cases() {
+        let (slow, fast, faster) = ([100.0, 102.0, 99.0], [50.0, 50.0, 50.0], [12.5, 12.5, 12.5]);
+        let with = |own: &[f64]| {
+            comparison("r", 1, &[arm("rust/x", Some("python/a"), own), arm("python/a", None, &slow)])
+        };
+        let (mut first, mut second) = (with(&fast), with(&faster));
+        second.cases[0].case.id = "other".to_owned();
+        second.cases[0].case.dataset = "wine".to_owned();
+        first.cases.append(&mut second.cases);
+        let all = groups(&[first.clone()], &["algorithm".to_owned()], &Shown::default());
+        assert_eq!(all.len(), 1);
+        let ratio = |own: f64| (slow.iter().map(|s: &f64| (s / own).ln()).sum::<f64>() / 3.0).exp();
+        assert!((all[0].ratio.unwrap() - (ratio(50.0) * ratio(12.5)).sqrt()).abs() < 1e-12, "{all:?}");
+        assert!(
+            (all[0].smallest.unwrap() - ratio(50.0)).abs() < 1e-12
+                && (all[0].largest.unwrap() - ratio(12.5)).abs() < 1e-12
+        );
+        assert_eq!((all[0].comparable, all[0].not_comparable), (2, 0));
+        let by_data = groups(&[first], &["dataset".to_owned(), "gamma".to_owned()], &Shown::default());
+        assert_eq!(by_data.len(), 2);
+        assert_eq!(by_data[1].by["dataset"], "wine");
+        assert_eq!(by_data[1].by["gamma"], "-", "a key that the case does not have");
+    }
+
+    #[test]
+    fn what_cannot_be_compared_is_counted_and_has_no_ratio() {
+        let mut run = comparison(
+            "r",
+            1,
+            &[arm("rust/x", Some("python/a"), &[1.0, 2.0]), arm("python/a", None, &[1.0, 2.0])],
+        );
+        let pair = &mut run.cases[0].pairs[0];
+        pair.comparable = false;
+        pair.phases.clear();
+        let found = groups(&[run.clone()], &["algorithm".to_owned()], &Shown::default());
+        assert_eq!((found[0].comparable, found[0].not_comparable, found[0].ratio), (0, 1, None));
+        // Of a case that two runs hold, the newest counts.
+        let newer = comparison(
+            "r2",
+            2,
+            &[arm("rust/x", Some("python/a"), &[1.0, 2.0]), arm("python/a", None, &[2.0, 4.0])],
+        );
+        let found = groups(&[run, newer], &["algorithm".to_owned()], &Shown::default());
+        assert_eq!((found[0].comparable, found[0].not_comparable), (1, 0));
+        assert!((found[0].ratio.unwrap() - 2.0).abs() < 1e-12);
+    }
+}

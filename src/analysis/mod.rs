@@ -9,6 +9,8 @@
 
 pub mod comparison;
 pub mod evidence;
+#[cfg(test)]
+mod example;
 pub mod facts;
 pub mod groups;
 mod pairing;

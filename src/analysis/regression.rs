@@ -365,3 +365,130 @@ fn interval_or_point(difference: f64, test: &Result<TTest, StatsError>, family: 
 fn each(family: Family) -> f64 {
     family.alpha / family.comparisons as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::example::{Arm, arm, comparison};
+
+    const BASE: [f64; 8] = [100.0, 102.0, 99.0, 101.0, 100.5, 98.5, 101.5, 99.5];
+
+    fn times(factor: f64) -> Vec<f64> {
+        // Another noise than the baseline's, so that ratios vary.
+        BASE.iter().rev().map(|t| t * factor).collect()
+    }
+
+    fn against_older_self(new: &[f64]) -> Regression {
+        let run =
+            comparison("r", 1, &[arm("rust/x", Some("rust/x+old"), new), arm("rust/x+old", None, &BASE)]);
+        interleaved(&run, 0.05, &Shown::default())
+    }
+
+    fn outcome<'a>(gate: &'a Regression, quantity: &str) -> &'a Finding {
+        gate.findings.iter().find(|f| f.quantity == quantity).unwrap()
+    }
+
+    #[test]
+    fn interleaved_builds_are_judged_by_their_whole_interval() {
+        for (factor, wanted) in [
+            (1.0, Outcome::Passed),
+            (0.5, Outcome::Passed),
+            (1.05, Outcome::Undecided),
+            (1.2, Outcome::Regressed),
+        ] {
+            let gate = against_older_self(&times(factor));
+            let found = outcome(&gate, "fit");
+            assert_eq!(found.outcome, wanted, "{factor}: {found:?}");
+            let (change, [low, high]) = (found.change.unwrap(), found.interval.unwrap());
+            assert!((change - (factor - 1.0)).abs() < 0.01 && low <= change && change <= high);
+            // Memory and quality are equal in every block: known, not estimated.
+            assert_eq!(outcome(&gate, "peak_memory").outcome, Outcome::Passed);
+            assert_eq!(outcome(&gate, "r2").interval, Some([0.0, 0.0]));
+        }
+    }
+
+    #[test]
+    fn quality_that_became_worse_is_a_regression_even_if_time_cannot_be_compared() {
+        let worse = Arm { r2: 0.4, ..arm("rust/x", Some("rust/x+old"), &BASE) };
+        let run = comparison("r", 1, &[worse, arm("rust/x+old", None, &BASE)]);
+        let gate = interleaved(&run, 0.05, &Shown::default());
+        let found = outcome(&gate, "r2");
+        assert_eq!(found.outcome, Outcome::Regressed);
+        assert!((found.change.unwrap() - 0.2).abs() < 1e-12, "{found:?}");
+        let better = Arm { r2: 0.6, ..arm("rust/x", Some("rust/x+old"), &BASE) };
+        let run = comparison("r", 1, &[better, arm("rust/x+old", None, &BASE)]);
+        assert_eq!(outcome(&interleaved(&run, 0.05, &Shown::default()), "r2").outcome, Outcome::Passed);
+    }
+
+    #[test]
+    fn what_works_no_more_is_a_regression_and_what_never_did_is_undecided() {
+        let failed = [f64::NAN; 8];
+        let gate = against_older_self(&failed);
+        assert_eq!(outcome(&gate, "fit").outcome, Outcome::Regressed);
+        assert!(outcome(&gate, "fit").reason.as_ref().unwrap().contains("planted"));
+        let run =
+            comparison("r", 1, &[arm("rust/x", Some("rust/x+old"), &BASE), arm("rust/x+old", None, &failed)]);
+        let gate = interleaved(&run, 0.05, &Shown::default());
+        assert_eq!(outcome(&gate, "fit").outcome, Outcome::Undecided);
+        assert!(outcome(&gate, "fit").reason.as_ref().unwrap().starts_with("not comparable"));
+    }
+
+    fn runs(fits: &[f64]) -> Vec<Comparison> {
+        let one = |(i, fit): (usize, &f64)| {
+            let fit = [*fit; 2];
+            comparison(
+                &format!("r{i}"),
+                i as u64,
+                &[arm("rust/x", Some("python/a"), &fit), arm("python/a", None, &fit)],
+            )
+        };
+        fits.iter().enumerate().map(one).collect()
+    }
+
+    #[test]
+    fn separate_runs_need_five_earlier_ones_of_the_same_machine() {
+        let mut few = runs(&[100.0, 101.0, 99.0, 100.0, 300.0]);
+        let gate = separate_runs(&few, 0.05, &Shown::default()).unwrap();
+        let found = outcome(&gate, "fit");
+        assert_eq!(found.outcome, Outcome::Undecided);
+        assert!(found.reason.as_ref().unwrap().starts_with("4 earlier finished runs"), "{found:?}");
+        // Six are enough, but not if one of them is of another machine.
+        few = runs(&[100.0, 101.0, 99.0, 100.0, 100.5, 300.0]);
+        assert_eq!(
+            outcome(&separate_runs(&few, 0.05, &Shown::default()).unwrap(), "fit").outcome,
+            Outcome::Regressed
+        );
+        few[0].machine.as_mut().unwrap().host = "another".to_owned();
+        assert_eq!(
+            outcome(&separate_runs(&few, 0.05, &Shown::default()).unwrap(), "fit").outcome,
+            Outcome::Undecided
+        );
+        few[0].machine = None;
+        assert_eq!(
+            outcome(&separate_runs(&few, 0.05, &Shown::default()).unwrap(), "fit").outcome,
+            Outcome::Undecided
+        );
+    }
+
+    #[test]
+    fn the_run_is_the_unit() {
+        // The runs differ by far more than the blocks within each: 103 is no regression, however sure each run is of itself.
+        let wide = runs(&[90.0, 110.0, 95.0, 105.0, 100.0, 112.0]);
+        let found = separate_runs(&wide, 0.05, &Shown::default()).unwrap();
+        assert_eq!(outcome(&found, "fit").outcome, Outcome::Undecided);
+        let quiet = runs(&[100.0, 100.1, 99.9, 100.05, 99.95, 112.0]);
+        let found = separate_runs(&quiet, 0.05, &Shown::default()).unwrap();
+        assert_eq!(outcome(&found, "fit").outcome, Outcome::Regressed);
+        let equal = runs(&[100.0, 100.1, 99.9, 100.05, 99.95, 100.0]);
+        let found = separate_runs(&equal, 0.05, &Shown::default()).unwrap();
+        assert_eq!(outcome(&found, "fit").outcome, Outcome::Passed);
+    }
+
+    #[test]
+    fn runs_of_other_specs_are_refused() {
+        let mut runs = runs(&[1.0, 2.0]);
+        runs[0].spec = "other".to_owned();
+        assert!(separate_runs(&runs, 0.05, &Shown::default()).unwrap_err().contains("other"));
+        assert!(separate_runs(&[], 0.05, &Shown::default()).is_err());
+    }
+}

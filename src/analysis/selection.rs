@@ -135,3 +135,41 @@ impl Shown {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::example::{arm, comparison};
+
+    fn selected(filters: &[&str]) -> Comparison {
+        let arms = [
+            arm("rust/x", Some("python/a"), &[1.0, 2.0]),
+            arm("rust/y", Some("python/a"), &[1.0, 2.0]),
+            arm("python/a", None, &[1.0, 2.0]),
+        ];
+        let mut comparison = comparison("r", 1, &arms);
+        let filters: Vec<Filter> = filters.iter().map(|f| f.parse().unwrap()).collect();
+        select(&mut comparison, &filters);
+        comparison
+    }
+
+    #[test]
+    fn filters_choose_cases_and_keep_the_baseline_of_what_they_choose() {
+        assert_eq!(selected(&["dataset=diabetes,wine", "alpha=1"]).cases.len(), 1);
+        assert_eq!(selected(&["alpha=2"]).cases.len(), 0);
+        assert_eq!(selected(&["gamma=1"]).cases.len(), 0, "a case without the key does not match");
+        let one = selected(&["implementation=rust/y"]);
+        assert_eq!(one.family, 2, "looking at less changes no verdict");
+        assert_eq!(one.cases[0].pairs.len(), 1);
+        let arms: Vec<&str> = one.cases[0].arms.iter().map(|a| a.implementation.as_str()).collect();
+        assert_eq!(arms, ["rust/y", "python/a"]);
+        assert_eq!(selected(&["language=python"]).cases[0].pairs.len(), 0);
+    }
+
+    #[test]
+    fn a_filter_is_a_key_and_values() {
+        for wrong in ["", "alpha", "=1", "alpha="] {
+            assert!(wrong.parse::<Filter>().is_err(), "{wrong}");
+        }
+    }
+}

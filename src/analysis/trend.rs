@@ -159,3 +159,33 @@ fn change(values: &[Option<f64>], letters: &[String]) -> Option<f64> {
     let change = newest / crate::stats::describe::median(&earlier).ok()?;
     change.is_finite().then_some(change)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::example::{arm, comparison};
+
+    #[test]
+    fn figures_stand_side_by_side_and_only_one_machine_is_compared() {
+        let run = |i: u64, fit: f64| comparison(&format!("r{i}"), i, &[arm("rust/x", None, &[fit, fit])]);
+        let mut runs = vec![run(3, 300.0), run(1, 100.0), run(2, 110.0), run(0, 1000.0)];
+        runs[3].machine.as_mut().unwrap().host = "another".to_owned();
+        let found = trend(&runs, &Shown::new(&["fit".to_owned()])).unwrap();
+        assert_eq!(found.runs.iter().map(|r| r.run.as_str()).collect::<Vec<_>>(), ["r0", "r1", "r2", "r3"]);
+        assert_eq!(found.runs.iter().map(|r| r.machine.as_str()).collect::<Vec<_>>(), ["A", "B", "B", "B"]);
+        assert_eq!(found.series.len(), 1);
+        assert_eq!(found.series[0].values, [Some(1000.0), Some(100.0), Some(110.0), Some(300.0)]);
+        assert!((found.series[0].change.unwrap() - 300.0 / 105.0).abs() < 1e-12);
+        assert!(trend(&runs[..1], &Shown::default()).is_none(), "one run is no trend");
+    }
+
+    #[test]
+    fn unknown_machines_are_never_compared() {
+        let mut runs: Vec<Comparison> =
+            (0..2).map(|i| comparison(&format!("r{i}"), i, &[arm("rust/x", None, &[1.0, 1.0])])).collect();
+        runs.iter_mut().for_each(|r| r.machine = None);
+        let found = trend(&runs, &Shown::default()).unwrap();
+        assert!(found.series.iter().all(|s| s.change.is_none()));
+        assert!(found.runs.iter().all(|r| r.machine == "?"));
+    }
+}
