@@ -192,7 +192,8 @@ fn manifest(
         created_unix_ms,
         fingerprint,
         seed: protocol.seed,
-        blocks: protocol.blocks,
+        blocks: plan.blocks,
+        max_blocks_asked: Some(protocol.blocks.max).filter(|asked| *asked > plan.blocks.max),
         machine: machine.clone(),
         build: native::build_facts(),
         limits: Limits {

@@ -75,7 +75,7 @@ impl Execution<'_> {
         self.emit(vec![TrialEvent::SessionStarted { session, unix_ms: unix_ms(), pid: std::process::id() }])?;
         self.warm_environments(session)?;
         let spec_seed = self.plan.spec.protocol.seed;
-        for round in 1..=self.plan.spec.protocol.blocks {
+        for round in 1..=self.plan.blocks.max {
             for index in order::round(spec_seed, round, self.plan.cases.len()) {
                 let case = &self.plan.cases[index];
                 if self.interrupt.is_requested() {

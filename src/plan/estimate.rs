@@ -85,11 +85,11 @@ fn block(plan: &Plan, case: &Case, history: &History) -> (Duration, u64) {
 
 /// The expected duration of a plan.
 pub fn estimate(plan: &Plan, history: &History) -> Estimate {
-    let blocks = u64::from(plan.spec.protocol.blocks);
+    let blocks = u64::from(plan.blocks.max);
     let (mut seconds, mut measured) = (0.0, 0);
     for case in &plan.cases {
         let (total, known) = block(plan, case, history);
-        seconds += total.as_secs_f64() * f64::from(plan.spec.protocol.blocks);
+        seconds += total.as_secs_f64() * f64::from(plan.blocks.max);
         measured += known * blocks;
     }
     Estimate { seconds, measured_trials: measured, trials: plan.trial_count() }
@@ -115,7 +115,7 @@ pub fn fit_budget(plan: &mut Plan, results: &Path, trim: bool) -> Result<usize, 
     }
     let mut left = budget;
     let fitting = plan.cases.iter().take_while(|case| {
-        let needed = block(plan, case, &history).0 * plan.spec.protocol.blocks;
+        let needed = block(plan, case, &history).0 * plan.blocks.max;
         let fits = needed <= left;
         left = left.saturating_sub(needed);
         fits

@@ -14,6 +14,7 @@ use crate::implementation::environment::Python;
 use crate::implementation::{Launch, Registry};
 use crate::plan::estimate::Estimate;
 use crate::plan::{Plan, order, trial_id};
+use crate::spec::Blocks;
 use crate::task::parameter::Parameters;
 
 /// Text shows no more cases than this.
@@ -25,10 +26,10 @@ pub struct PlanReport {
     /// The spec.
     pub spec: String,
     /// Blocks of each case.
-    pub blocks: u32,
+    pub blocks: Blocks,
     /// The number of cases.
     pub cases: u64,
-    /// The number of trials that are run.
+    /// The largest number of trials that are run.
     pub trials: u64,
     /// The expected time.
     pub expected: Estimate,
@@ -38,7 +39,7 @@ pub struct PlanReport {
     pub bundle_bytes: Option<u64>,
     /// Every case.
     pub matrix: Vec<CaseReport>,
-    /// The first trials in their order, as many as were asked for.
+    /// The first trials in their order, as many as were asked for, of the least number of blocks.
     pub order: Vec<TrialReport>,
 }
 
@@ -113,7 +114,7 @@ impl PlanReport {
         });
         Ok(Self {
             spec: plan.spec.name.clone(),
-            blocks: plan.spec.protocol.blocks,
+            blocks: plan.blocks,
             cases: plan.cases.len() as u64,
             trials: plan.trial_count(),
             expected,
@@ -126,8 +127,11 @@ impl PlanReport {
 
     /// The plan as text.
     pub fn text(&self) -> String {
+        let Blocks { min, max, .. } = self.blocks;
+        let (blocks, up_to) =
+            if min == max { (min.to_string(), "") } else { (format!("{min} to {max}"), "up to ") };
         let mut text =
-            format!("{}: {} cases × {} blocks, {} trials\n", self.spec, self.cases, self.blocks, self.trials);
+            format!("{}: {} cases × {blocks} blocks, {up_to}{} trials\n", self.spec, self.cases, self.trials);
         let seconds = Duration::from_secs_f64(self.expected.seconds.min(1e12));
         let basis = match self.expected.measured_trials {
             0 => "at most, from the spec's limits on phases and an assumed process start".to_owned(),
@@ -180,10 +184,11 @@ fn to_float(bytes: u64) -> f64 {
     bytes as f64
 }
 
+/// The first trials in their order. Those after the least number of blocks are left out: a pilot decides whether they are run.
 fn first_trials(plan: &Plan, shown: u64) -> Vec<TrialReport> {
     let seed = plan.spec.protocol.seed;
     let mut trials = Vec::new();
-    for round in 1..=plan.spec.protocol.blocks {
+    for round in 1..=plan.blocks.min {
         if trials.len() as u64 >= shown {
             break;
         }

@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::files::sha256;
 use crate::monitor::machine::Machine;
+use crate::spec::Blocks;
 use crate::task::Tolerances;
 use crate::task::parameter::Parameters;
 
@@ -30,8 +32,11 @@ pub struct Manifest {
     pub fingerprint: Fingerprint,
     /// The run's seed.
     pub seed: u64,
-    /// The number of blocks.
-    pub blocks: u32,
+    /// How many blocks a case gets. The largest number is the one that the budget leaves.
+    #[serde(deserialize_with = "blocks")]
+    pub blocks: Blocks,
+    /// The largest number of blocks that the spec asks for, where the budget lowered it.
+    pub max_blocks_asked: Option<u32>,
     /// The machine.
     pub machine: Machine,
     /// How the runner was built.
@@ -46,6 +51,15 @@ pub struct Manifest {
     pub bundles: BTreeMap<String, BundleRecord>,
     /// The cases.
     pub cases: Vec<CaseRecord>,
+}
+
+/// Runs of before there were pilots hold one number. They must stay readable, since every run of a spec is looked at before one begins.
+fn blocks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Blocks, D::Error> {
+    let value = serde_json::Value::deserialize(deserializer)?;
+    match value.as_u64().and_then(|number| u32::try_from(number).ok()) {
+        Some(number) => Ok(Blocks::fixed(number)),
+        None => serde_json::from_value(value).map_err(D::Error::custom),
+    }
 }
 
 /// How trials were limited.
@@ -156,4 +170,19 @@ pub struct ArmRecord {
     pub settings: Parameters,
     /// Why it is not asked.
     pub unsupported: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Blocks, blocks};
+
+    #[test]
+    fn one_number_of_blocks_is_read_as_bounds_that_are_equal() {
+        assert_eq!(blocks(json!(7)).unwrap(), Blocks::fixed(7));
+        let bounds = Blocks { min: 4, max: 30, precision: Some(0.03) };
+        assert_eq!(blocks(json!({ "min": 4, "max": 30, "precision": 0.03 })).unwrap(), bounds);
+        assert!(blocks(json!("many")).is_err());
+    }
 }
