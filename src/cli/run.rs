@@ -67,6 +67,8 @@ fn one(
     let results = std::fs::create_dir_all(results).and_then(|()| results.canonicalize());
     let results = results.map_err(|e| Failure::store(&e))?;
     let mut folder = open(&results, args.fresh, &prepared, text)?;
+    // A continued run keeps its largest number of blocks, whatever would fit the budget by now.
+    plan.blocks = folder.manifest.blocks;
     logging::to_file(&folder.path.join("run.log"));
 
     let end = execute(args, &plan, &prepared, &mut folder, interrupt)?;

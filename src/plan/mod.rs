@@ -6,6 +6,7 @@
 pub mod estimate;
 pub mod order;
 mod seed;
+pub mod stopping;
 
 use serde::Serialize;
 

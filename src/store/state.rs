@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::executor::event::{Status, Trial, TrialEvent};
+use crate::plan::stopping::Decision;
+use crate::stats::paired_ratio::Spread;
 use crate::task::{Check, Scores};
 use crate::worker::protocol::{Event as WorkerEvent, Memory, Ready, Receipt};
 
@@ -15,6 +17,8 @@ pub struct RunState {
     pub trials: Vec<TrialRecord>,
     /// The contract's points by case, block, attempt and contender.
     pub judged: BTreeMap<(String, u32, u32), BTreeMap<String, Vec<Check>>>,
+    /// The number of blocks of each case whose pilot decided it, and what it rests on.
+    pub fixed: BTreeMap<String, Decision>,
     /// Whether every block is there.
     pub finished: bool,
     by_id: HashMap<String, usize>,
@@ -214,6 +218,15 @@ impl RunState {
             TrialEvent::BlockJudged { case, block, attempt, pairs } => {
                 self.judged.insert((case.clone(), *block, *attempt), pairs.clone());
             }
+            TrialEvent::BlocksFixed { case, blocks, wanted, comparisons, pilot } => {
+                // A number is fixed once: whatever a journal says later comes too late.
+                self.fixed.entry(case.clone()).or_insert_with(|| Decision {
+                    blocks: *blocks,
+                    wanted: *wanted,
+                    comparisons: *comparisons,
+                    pilot: pilot.clone(),
+                });
+            }
             TrialEvent::RunFinished { .. } => self.finished = true,
         }
     }
@@ -236,6 +249,12 @@ impl RunState {
     /// How often a block was begun: the number of its next attempt.
     pub fn attempts(&self, case: &str, block: u32) -> u32 {
         self.attempts.get(&(case.to_owned(), block)).copied().unwrap_or(0)
+    }
+
+    /// The spread of a comparison's log-ratios in the pilot from which the case's number of blocks was fixed. None where the spec fixes
+    /// that number, or the comparison had no say in it.
+    pub fn pilot_spread(&self, case: &str, contender: &str, phase: &str) -> Option<Spread> {
+        self.fixed.get(case)?.spread(contender, phase)
     }
 
     /// Trials that began and never ended: the runner died.
