@@ -193,7 +193,7 @@ fn manifest(
         fingerprint,
         seed: protocol.seed,
         blocks: plan.blocks,
-        max_blocks_asked: Some(protocol.blocks.max).filter(|asked| *asked > plan.blocks.max),
+        max_blocks_asked: plan.max_blocks_asked(),
         machine: machine.clone(),
         build: native::build_facts(),
         limits: Limits {

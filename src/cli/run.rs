@@ -69,6 +69,10 @@ fn one(
     let mut folder = open(&results, args.fresh, &prepared, text)?;
     // A continued run keeps its largest number of blocks, whatever would fit the budget by now.
     plan.blocks = folder.manifest.blocks;
+    if let Some(asked) = folder.manifest.max_blocks_asked {
+        let max = plan.blocks.max;
+        say(&format!("the budget lowers the largest number of blocks from {asked} to {max}"));
+    }
     logging::to_file(&folder.path.join("run.log"));
 
     let end = execute(args, &plan, &prepared, &mut folder, interrupt)?;

@@ -95,6 +95,11 @@ impl Plan {
         arms as u64 * u64::from(self.blocks.max)
     }
 
+    /// The largest number of blocks that the spec asks for, where the budget lowered it.
+    pub fn max_blocks_asked(&self) -> Option<u32> {
+        Some(self.spec.protocol.blocks.max).filter(|asked| *asked > self.blocks.max)
+    }
+
     /// The implementations that at least one trial runs.
     pub fn implementations<'r>(&self, registry: &'r Registry) -> Vec<&'r Implementation> {
         let used =

@@ -37,6 +37,23 @@ ridge = { alpha = 1.0 }
 max_iterations = 20
 "#;
 
+/// Starts the run and kills it once its journal holds a text.
+fn kill_at(place: &Place, text: &str) {
+    let mut command = place.command(&["staged.toml", "--quiet"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let deadline = Instant::now() + Duration::from_secs(120);
+    let journal = || {
+        let mut runs = std::fs::read_dir(place.path().join("results/staged")).into_iter().flatten().flatten();
+        runs.find_map(|run| std::fs::read_to_string(run.path().join("journal.jsonl")).ok())
+    };
+    while !journal().is_some_and(|journal| journal.contains(text)) {
+        assert!(Instant::now() < deadline, "the run does not get on");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
 /// The journal's decisions.
 fn fixed(place: &Place) -> Vec<Value> {
     place.events("staged").into_iter().filter(|e| e["event"] == "blocks_fixed").collect()
@@ -95,29 +112,13 @@ fn the_pilot_decides_once_and_is_heeded() {
 fn a_continued_run_keeps_its_decision() {
     let place = Place::new();
     place.write("staged.toml", SPEC);
-    let mut child = place
-        .command(&["staged.toml", "--quiet"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let deadline = Instant::now() + Duration::from_secs(300);
-    let journal = || {
-        let runs = std::fs::read_dir(place.path().join("results/staged")).into_iter().flatten().flatten();
-        runs.map(|run| run.path().join("journal.jsonl")).find(|journal| journal.is_file())
-    };
-    let text = || journal().map(|path| std::fs::read_to_string(path).unwrap()).unwrap_or_default();
-    while !text().contains("\"block\":3") {
-        assert!(Instant::now() < deadline, "the run does not get past its pilot");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    kill_at(&place, "\"block\":3");
     let before = fixed(&place);
     assert!(before.iter().all(|event| event["blocks"] == 5), "too precise for the pilot: {before:#?}");
     // A decision that this pilot would never give shows that it is read, not made again.
-    let other = text().replace("\"blocks\":5,", "\"blocks\":4,");
-    std::fs::write(journal().unwrap(), other).unwrap();
+    let journal = place.only_run("staged").join("journal.jsonl");
+    let other = std::fs::read_to_string(&journal).unwrap().replace("\"blocks\":5,", "\"blocks\":4,");
+    std::fs::write(&journal, other).unwrap();
     let done = place.run(&["staged.toml"]).success();
     assert!(done.stderr.contains("continuing results"), "{}", done.stderr);
     let after = fixed(&place);
@@ -160,4 +161,30 @@ fn a_contender_that_failed_in_the_pilot_has_no_say() {
     assert_eq!((&fixed[0]["blocks"], &fixed[0]["wanted"]), (&Value::from(2), &Value::from(2)));
     assert_eq!(fixed[0]["pilot"], serde_json::json!([]));
     assert_eq!(judged(&place, &fixed[0]["case"]), [1, 2]);
+}
+
+#[test]
+fn a_budget_lowers_the_largest_number_and_a_continued_run_keeps_it() {
+    let place = Place::new();
+    // Where nothing was measured, a round of these four trials is expected to take 1.6 seconds.
+    let budget = "max = 4, precision = \"0.1%\" }\nbudget = \"5s\"";
+    place.write("staged.toml", &SPEC.replace("max = 5, precision = \"0.1%\" }", budget));
+    kill_at(&place, "trial_ended");
+    // Ids of runs are times in seconds.
+    std::thread::sleep(Duration::from_millis(1100));
+    let lowers = "the budget lowers the largest number of blocks from 4 to 3";
+    let fresh = place.run(&["staged.toml", "--quiet", "--fresh"]).success();
+    assert!(fresh.stderr.contains(lowers), "{}", fresh.stderr);
+    // By now the trials are known to be quick, and the budget would leave the spec's own number.
+    let plan = place.run(&["plan", "staged.toml", "--format", "json"]).success().json();
+    assert_eq!((&plan["blocks"]["max"], &plan["max_blocks_asked"]), (&Value::from(4), &Value::Null));
+    let continued = place.run(&["staged.toml", "--quiet"]).success();
+    assert!(continued.stderr.contains("continuing results"), "{}", continued.stderr);
+    assert!(continued.stderr.contains(lowers), "{}", continued.stderr);
+    for run in std::fs::read_dir(place.path().join("results/staged")).unwrap() {
+        let read = |name: &str| std::fs::read_to_string(run.as_ref().unwrap().path().join(name)).unwrap();
+        let manifest: Value = serde_json::from_str(&read("manifest.json")).unwrap();
+        assert_eq!((&manifest["blocks"]["max"], &manifest["max_blocks_asked"]), (&3.into(), &4.into()));
+        assert_eq!(read("journal.jsonl").matches("\"event\":\"block_judged\"").count(), 6);
+    }
 }

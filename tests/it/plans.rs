@@ -86,6 +86,46 @@ ridge = { alpha = [0.1, 1.0, 10.0] }
 }
 
 #[test]
+fn a_plan_says_how_far_its_blocks_and_times_may_go() {
+    let place = Place::new();
+    let spec = r#"
+name = "staged"
+[protocol]
+blocks = { min = 2, max = 20, precision = "3%" }
+budget = "10s"
+[protocol.predict]
+batch_sizes = ["all"]
+[[experiment]]
+name      = "staged"
+task      = "regression"
+datasets  = [{ generator = "linear", rows = 200, features = 5 }]
+implementations = ["rust/faer", "rust/linfa"]
+baseline  = "rust/linfa"
+[experiment.algorithms]
+ols   = {}
+ridge = { alpha = 1.0 }
+"#;
+    place.write("staged.toml", spec);
+    let printed = |text: &str| {
+        place.write("staged.toml", text);
+        place.run(&["plan", "staged.toml"]).success().stdout
+    };
+    insta::assert_snapshot!("a_staged_plan", printed(spec));
+    let fixed = printed(&spec.replace("{ min = 2, max = 20, precision = \"3%\" }", "2"));
+    assert!(fixed.starts_with("staged: 2 cases × 2 blocks, 8 trials\nexpected time: 2s ("), "{fixed}");
+    let unbound = printed(&spec.replace("budget = \"10s\"", ""));
+    assert!(unbound.starts_with("staged: 2 cases × 2 to 20 blocks, up to 80 trials\n"), "{unbound}");
+    assert!(!unbound.contains("the budget"), "{unbound}");
+    let short = printed(&spec.replace("10s", "1s"));
+    assert!(short.contains("the budget of 1s is too short for 2 blocks of each case"), "{short}");
+    // What is left out leaves time for more blocks of the rest: 0.7 seconds for each.
+    let trimmed = place.write("staged.toml", &spec.replace("10s", "2200ms"));
+    let trimmed = place.run(&[trimmed.to_str().unwrap(), "--quiet", "--trim"]).success();
+    assert!(trimmed.stderr.contains("the budget leaves out 1 cases"), "{}", trimmed.stderr);
+    assert!(trimmed.stderr.contains("number of blocks from 20 to 3"), "{}", trimmed.stderr);
+}
+
+#[test]
 fn a_million_trials_are_planned() {
     let place = Place::new();
     let alphas: Vec<String> = (1..=50_000).map(|i| format!("{}", f64::from(i) / 1000.0)).collect();
