@@ -10,7 +10,7 @@ use crate::executor::{Execution, RunEnd};
 use crate::monitor::machine::Machine;
 use crate::plan::Plan;
 use crate::plan::estimate::fit_budget;
-use crate::report::progress::Progress;
+use crate::report::progress::{Expected, Progress};
 use crate::report::terminal;
 use crate::spec::Spec;
 use crate::store::parquet;
@@ -93,7 +93,8 @@ fn execute(
     folder: &mut RunFolder,
     interrupt: &Interrupt,
 ) -> Result<RunEnd, Failure> {
-    let progress = Progress::start(plan.trial_count(), folder.state.counted_trials(), args.quiet);
+    let expected = Expected::new(plan, &folder.state);
+    let progress = Progress::start(expected, folder.state.counted_trials(), args.quiet);
     let execution = Execution {
         plan,
         folder,
