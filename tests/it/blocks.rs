@@ -106,6 +106,15 @@ fn the_pilot_decides_once_and_is_heeded() {
     fits_schema("manifest", &manifest);
     assert_eq!(manifest["blocks"], serde_json::json!({ "min": 2, "max": 5, "precision": 0.001 }));
     assert_eq!(manifest["max_blocks_asked"], Value::Null);
+
+    // A run that lost its decisions, but none of its blocks, decides the same: the later blocks have no say.
+    let journal = place.only_run("staged").join("journal.jsonl");
+    let text = std::fs::read_to_string(&journal).unwrap();
+    let lost = |line: &&str| !line.contains("\"blocks_fixed\"") && !line.contains("\"run_finished\"");
+    let kept: String = text.lines().filter(lost).map(|line| format!("{line}\n")).collect();
+    std::fs::write(&journal, kept).unwrap();
+    place.run(&["staged.toml", "--quiet"]).success();
+    assert_eq!(self::fixed(&place), fixed);
 }
 
 #[test]
