@@ -15,12 +15,11 @@ use super::warning;
 use crate::executor::event::Status;
 use crate::monitor::machine::Machine;
 use crate::stats::describe::mean;
+pub use crate::stats::paired_ratio::ALPHA;
 use crate::stats::paired_ratio::{Family, Speedup, Spread, Verdict, log_ratios, speedup, verdict};
 use crate::store::manifest::{CaseRecord, Manifest};
 use crate::store::rows::ParityRow;
 
-/// The level of the family of verdicts.
-pub const ALPHA: f64 = 0.05;
 /// Differences within this are called equal.
 pub const MARGIN: f64 = 0.05;
 
@@ -262,7 +261,7 @@ impl<'a> Draft<'a> {
             .map(|(contender, baseline)| {
                 let (own, others) = (of(contender), of(baseline));
                 let sides = Sides { manifest, case, contender, baseline, own: &own, others: &others };
-                PairDraft::new(case, contender, baseline, pairing::pair(&sides, contract))
+                PairDraft::new(&sides, pairing::pair(&sides, contract))
             })
             .collect();
         Self { case, blocks: blocks.len(), arms, pairs }
@@ -295,7 +294,10 @@ impl<'a> Draft<'a> {
 }
 
 impl PairDraft {
-    fn new(case: &CaseRecord, contender: &str, baseline: &str, pairing: Pairing) -> Self {
+    fn new(sides: &Sides<'_>, pairing: Pairing) -> Self {
+        let Sides { manifest, case, contender, baseline, .. } = *sides;
+        // Where n was chosen from a pilot, only the pilot's spread keeps the level of an interval.
+        let pilot = manifest.blocks.precision.map(|_| manifest.blocks.min as usize);
         let comparable = pairing.reasons.is_empty();
         let mut ratios = Vec::new();
         let mut memory = None;
@@ -307,7 +309,7 @@ impl PairDraft {
                 continue;
             }
             let Ok(logs) = log_ratios(&others, &own) else { continue };
-            let of = |phase: String, primary| Ratios { phase, primary, pilot: None, logs, pairs };
+            let of = |phase: String, primary| Ratios { phase, primary, pilot, logs, pairs };
             match quantity {
                 _ if !comparable => {}
                 Quantity::Time(phase) if pairing.open_phases.contains_key(&phase) => {}

@@ -48,7 +48,7 @@ pub fn manifest(run: &str, created_unix_ms: u64, arms: &[Arm<'_>]) -> Manifest {
     });
     let manifest = serde_json::json!({
         "schema_version": crate::store::manifest::SCHEMA_VERSION, "benchrun": "0", "spec": "s", "run": run,
-        "created_unix_ms": created_unix_ms, "fingerprint": {}, "seed": 42, "blocks": 10, "machine": machine, "imported": null,
+        "created_unix_ms": created_unix_ms, "fingerprint": {}, "seed": 42, "blocks": { "min": 10, "max": 10, "precision": null }, "max_blocks_asked": null, "machine": machine, "imported": null,
         "build": {}, "limits": { "timeout_ns": 1, "memory_bytes": 1, "memory_method": "none", "cpus": [1] }, "git": null,
         "implementations": {}, "bundles": { "b": bundle }, "cases": [case]
     });

@@ -183,7 +183,9 @@ mod tests {
     fn unknown_machines_are_never_compared() {
         let mut runs: Vec<Comparison> =
             (0..2).map(|i| comparison(&format!("r{i}"), i, &[arm("rust/x", None, &[1.0, 1.0])])).collect();
-        runs.iter_mut().for_each(|r| r.machine = None);
+        for run in &mut runs {
+            run.machine = None;
+        }
         let found = trend(&runs, &Shown::default()).unwrap();
         assert!(found.series.iter().all(|s| s.change.is_none()));
         assert!(found.runs.iter().all(|r| r.machine == "?"));

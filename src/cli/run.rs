@@ -13,7 +13,7 @@ use crate::executor::{Execution, RunEnd};
 use crate::monitor::machine::Machine;
 use crate::plan::Plan;
 use crate::plan::estimate::fit_budget;
-use crate::report::progress::Progress;
+use crate::report::progress::{Expected, Progress};
 use crate::spec::Spec;
 use crate::store::run_folder::{NotContinued, RunFolder};
 use crate::store::{parquet, rows};
@@ -74,6 +74,12 @@ fn one(
     let results = std::fs::create_dir_all(results).and_then(|()| results.canonicalize());
     let results = results.map_err(|e| Failure::store(&e))?;
     let mut folder = open(&results, args.fresh, &prepared, text)?;
+    // A continued run keeps its largest number of blocks, whatever would fit the budget by now.
+    plan.blocks = folder.manifest.blocks;
+    if let Some(asked) = folder.manifest.max_blocks_asked {
+        let max = plan.blocks.max;
+        say(&format!("the budget lowers the largest number of blocks from {asked} to {max}"));
+    }
     logging::to_file(&folder.path.join("run.log"));
 
     let end = execute(args, &plan, &prepared, &mut folder, interrupt)?;
@@ -92,7 +98,8 @@ fn execute(
     folder: &mut RunFolder,
     interrupt: &Interrupt,
 ) -> Result<RunEnd, Failure> {
-    let progress = Progress::start(plan.trial_count(), folder.state.counted_trials(), args.quiet);
+    let expected = Expected::new(plan, &folder.state);
+    let progress = Progress::start(expected, folder.state.counted_trials(), args.quiet);
     let execution = Execution {
         plan,
         folder,

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::plan::stopping::PilotSpread;
 use crate::task::{Check, Scores};
 use crate::worker::protocol::Event as WorkerEvent;
 
@@ -84,6 +85,19 @@ pub enum TrialEvent {
         attempt: u32,
         /// The points of the task's contract, for each pair of implementations that both gave outputs.
         pairs: Vec<JudgedPair>,
+    },
+    /// The pilot of a case is complete, and its number of blocks is fixed once and for all.
+    BlocksFixed {
+        /// The case.
+        case: String,
+        /// Its number of blocks in all, the pilot's included.
+        blocks: u32,
+        /// The number that the precision takes: more than `blocks` where the largest number cut it off.
+        wanted: u32,
+        /// The planned comparisons of the run, m: each had the level 1 − 0.05/m.
+        comparisons: u32,
+        /// What the pilot showed of each comparison that had a say.
+        pilot: Vec<PilotSpread>,
     },
     /// Every block of every case is there.
     RunFinished {

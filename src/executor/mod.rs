@@ -5,6 +5,7 @@ mod judge;
 pub mod launch;
 pub mod local;
 pub mod outcome;
+mod pilot;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -47,7 +48,7 @@ pub enum RunEnd {
 /// A plan on its way through this machine.
 #[derive(Debug)]
 pub struct Execution<'e> {
-    /// The plan.
+    /// The plan, with the numbers of blocks that the run's manifest holds.
     pub plan: &'e Plan,
     /// The run's folder.
     pub folder: &'e mut RunFolder,
@@ -76,19 +77,24 @@ impl Execution<'_> {
         self.emit(vec![TrialEvent::SessionStarted { session, unix_ms: unix_ms(), pid: std::process::id() }])?;
         self.warm_environments(session)?;
         let spec_seed = self.plan.spec.protocol.seed;
-        for round in 1..=self.plan.spec.protocol.blocks {
+        let mut round = 1;
+        while self.plan.cases.iter().any(|case| self.is_open(case, round)) {
             for index in order::round(spec_seed, round, self.plan.cases.len()) {
                 let case = &self.plan.cases[index];
                 if self.interrupt.is_requested() {
                     return Ok(RunEnd::Interrupted);
                 }
-                if case.runnable().next().is_some() && !self.is_complete(case, round) {
+                if self.is_open(case, round) && !self.is_complete(case, round) {
                     self.block(case, round, session)?;
                 }
             }
-        }
-        if self.interrupt.is_requested() {
-            return Ok(RunEnd::Interrupted);
+            if self.interrupt.is_requested() {
+                return Ok(RunEnd::Interrupted);
+            }
+            if round == self.plan.blocks.min {
+                self.fix_blocks()?;
+            }
+            round += 1;
         }
         self.emit(vec![TrialEvent::RunFinished { unix_ms: unix_ms() }])?;
         Ok(RunEnd::Finished)
@@ -103,6 +109,20 @@ impl Execution<'_> {
             self.listeners.retain(|listener| listener.send(event.clone()).is_ok());
         }
         Ok(())
+    }
+
+    /// Whether a case has a block in this round. One whose pilot is not over has those of the pilot.
+    fn is_open(&self, case: &Case, round: u32) -> bool {
+        let fixed = self.folder.state.fixed.get(&case.id);
+        round <= fixed.map_or(self.plan.blocks.min, |decision| decision.blocks)
+            && case.runnable().next().is_some()
+    }
+
+    /// Fixes the number of blocks of every case from its pilot, unless an earlier session did.
+    fn fix_blocks(&mut self) -> Result<(), ExecutorError> {
+        let RunFolder { manifest, state, .. } = &*self.folder;
+        let events = pilot::decisions(self.plan, manifest, state, &self.bundles);
+        if events.is_empty() { Ok(()) } else { self.emit(events) }
     }
 
     fn is_complete(&self, case: &Case, block: u32) -> bool {
@@ -271,6 +291,9 @@ fn log(event: &TrialEvent) {
         }
         TrialEvent::BlockJudged { case, block, attempt, .. } => {
             tracing::info!(case, block, attempt, "block judged")
+        }
+        TrialEvent::BlocksFixed { case, blocks, wanted, .. } => {
+            tracing::info!(case, blocks, wanted, "number of blocks fixed");
         }
         TrialEvent::RunFinished { .. } => tracing::info!("run finished"),
         TrialEvent::TrialStarted { .. }

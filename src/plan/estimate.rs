@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Case, Plan};
 use crate::executor::event::Status;
+use crate::spec::Blocks;
 use crate::stats::describe::median;
 use crate::store::journal;
 use crate::store::run_folder::runs;
@@ -21,11 +22,13 @@ const ASSUMED_NATIVE: Duration = Duration::from_millis(100);
 /// An expected duration and what it rests on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Estimate {
-    /// Seconds.
-    pub seconds: f64,
+    /// Seconds, with the least number of blocks.
+    pub min_seconds: f64,
+    /// Seconds, with the largest number of blocks.
+    pub max_seconds: f64,
     /// Trials whose duration an earlier run measured; the others' is assumed from the spec's limits on its phases.
     pub measured_trials: u64,
-    /// All trials.
+    /// All trials, with the largest number of blocks.
     pub trials: u64,
 }
 
@@ -83,48 +86,71 @@ fn block(plan: &Plan, case: &Case, history: &History) -> (Duration, u64) {
     (total, measured)
 }
 
-/// The expected duration of a plan.
-pub fn estimate(plan: &Plan, history: &History) -> Estimate {
-    let blocks = u64::from(plan.spec.protocol.blocks);
-    let (mut seconds, mut measured) = (0.0, 0);
-    for case in &plan.cases {
-        let (total, known) = block(plan, case, history);
-        seconds += total.as_secs_f64() * f64::from(plan.spec.protocol.blocks);
-        measured += known * blocks;
-    }
-    Estimate { seconds, measured_trials: measured, trials: plan.trial_count() }
+/// The expected seconds of one round, in which every case has a block, and the number of its trials that were measured.
+fn round(plan: &Plan, history: &History) -> (f64, u64) {
+    let blocks = plan.cases.iter().map(|case| block(plan, case, history));
+    blocks
+        .fold((0.0, 0), |(seconds, measured), (time, known)| (seconds + time.as_secs_f64(), measured + known))
 }
 
-/// Checks a plan against its budget. With `trim`, leaves out cases from the end until it holds, and gives their number.
+/// The expected duration of a plan.
+pub fn estimate(plan: &Plan, history: &History) -> Estimate {
+    let (seconds, measured) = round(plan, history);
+    let Blocks { min, max, .. } = plan.blocks;
+    Estimate {
+        min_seconds: seconds * f64::from(min),
+        max_seconds: seconds * f64::from(max),
+        measured_trials: measured * u64::from(max),
+        trials: plan.trial_count(),
+    }
+}
+
+/// Lowers the largest number of blocks until the expected time is within the budget: one number for all cases, never below the
+/// least. Gives whether the budget holds; it does not where even the least number takes longer.
+pub fn lower_blocks(plan: &mut Plan, history: &History) -> bool {
+    let Some(budget) = plan.spec.protocol.budget else { return true };
+    let (seconds, _) = round(plan, history);
+    let fits = |blocks: &u32| seconds * f64::from(*blocks) <= budget.as_secs_f64();
+    let Blocks { min, max, .. } = plan.spec.protocol.blocks;
+    let largest = (min..=max).rev().find(fits);
+    plan.blocks.max = largest.unwrap_or(min);
+    largest.is_some()
+}
+
+/// Fits a plan to its budget: lowers the largest number of blocks, and where that is not enough and `trim` is set leaves out cases
+/// from the end. Gives the number of cases left out.
 ///
 /// # Errors
-/// The plan does not fit and may not be trimmed, or not one case fits: a phrase with both times.
+/// The least number of blocks does not fit and no case may be left out, or not one case fits: a phrase with both times.
 pub fn fit_budget(plan: &mut Plan, results: &Path, trim: bool) -> Result<usize, String> {
     let Some(budget) = plan.spec.protocol.budget else { return Ok(0) };
     let history = History::newest(results, &plan.spec.name);
-    let expected = Duration::from_secs_f64(estimate(plan, &history).seconds);
-    if expected <= budget {
+    if lower_blocks(plan, &history) {
         return Ok(0);
     }
-    let (shown, limit) = (
-        humantime::format_duration(Duration::from_secs(expected.as_secs())),
-        humantime::format_duration(budget),
-    );
+    let (name, min) = (&plan.spec.name, plan.blocks.min);
+    let limit = humantime::format_duration(budget);
     if !trim {
-        return Err(format!("{} is expected to take {shown}, but its budget is {limit}", plan.spec.name));
+        let expected = Duration::from_secs_f64(estimate(plan, &history).min_seconds.min(1e12));
+        let shown = humantime::format_duration(Duration::from_secs(expected.as_secs()));
+        return Err(format!(
+            "{name} is expected to take {shown} with {min} blocks of each case, but its budget is {limit}"
+        ));
     }
     let mut left = budget;
     let fitting = plan.cases.iter().take_while(|case| {
-        let needed = block(plan, case, &history).0 * plan.spec.protocol.blocks;
+        let needed = block(plan, case, &history).0 * min;
         let fits = needed <= left;
         left = left.saturating_sub(needed);
         fits
     });
     let fitting = fitting.count();
     if fitting == 0 {
-        return Err(format!("not even the first case of {} fits its budget of {limit}", plan.spec.name));
+        return Err(format!("not even the first case of {name} fits its budget of {limit}"));
     }
     let trimmed = plan.cases.len() - fitting;
     plan.cases.truncate(fitting);
+    // What the cases left out would have taken may be enough for more blocks of the others.
+    lower_blocks(plan, &history);
     Ok(trimmed)
 }

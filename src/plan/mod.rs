@@ -6,12 +6,13 @@
 pub mod estimate;
 pub mod order;
 mod seed;
+pub mod stopping;
 
 use serde::Serialize;
 
 use crate::files::sha256;
 use crate::implementation::{Implementation, Registry};
-use crate::spec::{BatchSize, CaseDef, Experiment, Spec};
+use crate::spec::{BatchSize, Blocks, CaseDef, Experiment, Spec};
 use crate::task::parameter::Parameters;
 use crate::worker::protocol::{PhaseKind, PhaseRequest, Repeat};
 
@@ -24,6 +25,8 @@ pub struct Plan {
     pub spec: Spec,
     /// The cases in the spec's order.
     pub cases: Vec<Case>,
+    /// How many blocks a case gets: what the spec asks for, its largest number lowered where the budget needs it.
+    pub blocks: Blocks,
 }
 
 /// One case and who is asked to solve it.
@@ -79,7 +82,8 @@ impl Plan {
                 cases.push(Case { id: identity.case_id(def), experiment: e, index: i, arms });
             }
         }
-        Self { spec, cases }
+        let blocks = spec.protocol.blocks;
+        Self { spec, cases, blocks }
     }
 
     /// The experiment of a case.
@@ -92,10 +96,15 @@ impl Plan {
         &self.experiment(case).cases[case.index]
     }
 
-    /// The number of trials that are run: unsupported ones are rows without a process.
+    /// The largest number of trials that are run: unsupported ones are rows without a process.
     pub fn trial_count(&self) -> u64 {
         let arms: usize = self.cases.iter().map(|c| c.runnable().count()).sum();
-        arms as u64 * u64::from(self.spec.protocol.blocks)
+        arms as u64 * u64::from(self.blocks.max)
+    }
+
+    /// The largest number of blocks that the spec asks for, where the budget lowered it.
+    pub fn max_blocks_asked(&self) -> Option<u32> {
+        Some(self.spec.protocol.blocks.max).filter(|asked| *asked > self.blocks.max)
     }
 
     /// The implementations that at least one trial runs.

@@ -14,6 +14,7 @@ use crate::implementation::{Launch, Registry};
 use crate::number;
 use crate::plan::estimate::Estimate;
 use crate::plan::{Plan, order, trial_id};
+use crate::spec::Blocks;
 use crate::task::parameter::Parameters;
 
 /// Text shows no more cases than this.
@@ -24,21 +25,27 @@ const SHOWN_CASES: usize = 60;
 pub struct PlanReport {
     /// The spec.
     pub spec: String,
-    /// Blocks of each case.
-    pub blocks: u32,
+    /// Blocks of each case. The largest number is the one that the budget leaves.
+    pub blocks: Blocks,
+    /// The largest number of blocks that the spec asks for, where the budget lowers it.
+    pub max_blocks_asked: Option<u32>,
     /// The number of cases.
     pub cases: u64,
-    /// The number of trials that are run.
+    /// The largest number of trials that are run.
     pub trials: u64,
     /// The expected time.
     pub expected: Estimate,
+    /// The budget, in seconds.
+    pub budget_seconds: Option<f64>,
+    /// Whether the least number of blocks fits the budget. If not, a run is refused, or leaves out cases.
+    pub within_budget: bool,
     /// What would be downloaded or built before the first trial.
     pub downloads: Vec<DownloadReport>,
     /// The bytes of all bundles, where the data sets' sizes are known beforehand.
     pub bundle_bytes: Option<u64>,
     /// Every case.
     pub matrix: Vec<CaseReport>,
-    /// The first trials in their order, as many as were asked for.
+    /// The first trials in their order, as many as were asked for, of the least number of blocks.
     pub order: Vec<TrialReport>,
 }
 
@@ -91,6 +98,7 @@ impl PlanReport {
     pub fn new(
         plan: &Plan,
         expected: Estimate,
+        within_budget: bool,
         registry: &Registry,
         cache: &Path,
         shown: u64,
@@ -113,10 +121,13 @@ impl PlanReport {
         });
         Ok(Self {
             spec: plan.spec.name.clone(),
-            blocks: plan.spec.protocol.blocks,
+            blocks: plan.blocks,
+            max_blocks_asked: plan.max_blocks_asked(),
             cases: plan.cases.len() as u64,
             trials: plan.trial_count(),
             expected,
+            budget_seconds: plan.spec.protocol.budget.map(|budget| budget.as_secs_f64()),
+            within_budget,
             downloads: downloads(plan, registry, cache)?,
             bundle_bytes: bundle_bytes(plan)?,
             matrix: matrix.collect(),
@@ -126,16 +137,29 @@ impl PlanReport {
 
     /// The plan as text.
     pub fn text(&self) -> String {
+        let Blocks { min, max, .. } = self.blocks;
+        let (blocks, up_to) =
+            if min == max { (min.to_string(), "") } else { (format!("{min} to {max}"), "up to ") };
         let mut text =
-            format!("{}: {} cases × {} blocks, {} trials\n", self.spec, self.cases, self.blocks, self.trials);
-        let seconds = Duration::from_secs_f64(self.expected.seconds.min(1e12));
+            format!("{}: {} cases × {blocks} blocks, {up_to}{} trials\n", self.spec, self.cases, self.trials);
         let basis = match self.expected.measured_trials {
             0 => "at most, from the spec's limits on phases and an assumed process start".to_owned(),
             n if n == self.expected.trials => "as the newest run measured".to_owned(),
             n => format!("{n} trials as the newest run measured, the others from the spec's limits"),
         };
-        let seconds = Duration::from_secs(seconds.as_secs());
-        let _ = writeln!(text, "expected time: {} ({basis})", humantime::format_duration(seconds));
+        let [least, most] = [self.expected.min_seconds, self.expected.max_seconds].map(whole_seconds);
+        let range = if min == max { most } else { format!("{least} to {most}") };
+        let _ = writeln!(text, "expected time: {range} ({basis})");
+        if let Some(budget) = self.budget_seconds.map(whole_seconds) {
+            if !self.within_budget {
+                let _ = writeln!(text, "the budget of {budget} is too short for {min} blocks of each case");
+            } else if let Some(asked) = self.max_blocks_asked {
+                let _ = writeln!(
+                    text,
+                    "the budget of {budget} lowers the largest number of blocks from {asked} to {max}"
+                );
+            }
+        }
         for download in &self.downloads {
             let size =
                 download.bytes.map(|b| format!(" ({})", number::bytes(to_float(b)))).unwrap_or_default();
@@ -175,15 +199,21 @@ impl PlanReport {
     }
 }
 
+fn whole_seconds(seconds: f64) -> String {
+    let duration = Duration::from_secs_f64(seconds.min(1e12));
+    humantime::format_duration(Duration::from_secs(duration.as_secs())).to_string()
+}
+
 #[expect(clippy::cast_precision_loss, reason = "shown with three digits")]
 fn to_float(bytes: u64) -> f64 {
     bytes as f64
 }
 
+/// The first trials in their order. Those after the least number of blocks are left out: a pilot decides whether they are run.
 fn first_trials(plan: &Plan, shown: u64) -> Vec<TrialReport> {
     let seed = plan.spec.protocol.seed;
     let mut trials = Vec::new();
-    for round in 1..=plan.spec.protocol.blocks {
+    for round in 1..=plan.blocks.min {
         if trials.len() as u64 >= shown {
             break;
         }

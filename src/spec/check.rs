@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::blocks;
 use super::problem::{Place, Problem, unknown};
 use super::protocol::protocol;
-use super::raw::{RawExclude, RawExperiment, RawScale, RawSpec};
+use super::raw::{RawBlocks, RawExclude, RawExperiment, RawScale, RawSpec};
 use super::{CaseDef, Experiment, Spec, grid};
 use crate::data::bundle::Scale;
 use crate::data::{Source, catalogue, generator};
@@ -39,7 +40,7 @@ pub fn spec(raw: RawSpec, folder: &Path, registry: &Registry, max_trials: u64) -
             registry,
             dtype: raw.protocol.dtype.as_deref(),
         };
-        experiments.extend(check.run(u64::from(raw.protocol.blocks), max_trials, &mut trials, &mut problems));
+        experiments.extend(check.run(&raw.protocol.blocks, max_trials, &mut trials, &mut problems));
     }
     match protocol {
         Some(protocol) if problems.is_empty() => Ok(Spec { name: raw.name, protocol, experiments }),
@@ -59,7 +60,7 @@ struct ExperimentCheck<'r> {
 impl ExperimentCheck<'_> {
     fn run(
         &self,
-        blocks: u64,
+        blocks: &RawBlocks,
         max_trials: u64,
         trials: &mut u64,
         problems: &mut Vec<Problem>,
@@ -82,9 +83,11 @@ impl ExperimentCheck<'_> {
         let settings_count: u64 = grids.iter().map(|(_, axes)| grid::size(axes)).sum();
         let included = self.included(task, problems);
         let matrix = (sources.len() as u64).saturating_mul(settings_count) + included.len() as u64;
-        *trials = trials.saturating_add(matrix.saturating_mul(implementations.len() as u64 * blocks));
+        let largest = u64::from(blocks::largest(blocks));
+        *trials = trials.saturating_add(matrix.saturating_mul(implementations.len() as u64 * largest));
         if *trials > max_trials {
-            let message = format!("the matrix has {trials} trials, and the limit is {max_trials}");
+            let up_to = if matches!(blocks, RawBlocks::TwoStage(_)) { "up to " } else { "" };
+            let message = format!("the matrix has {up_to}{trials} trials, and the limit is {max_trials}");
             let hint = format!("if that is meant, run with `--max-trials {trials}`");
             problems.push(Problem::key(&self.place.at("algorithms"), message).hint(hint));
             return None;

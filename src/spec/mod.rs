@@ -6,6 +6,7 @@
 //!
 //! Only a [`Spec`] can be planned and run. Every default is filled in, every name resolved, every grid expanded.
 
+mod blocks;
 mod check;
 mod document;
 mod grid;
@@ -26,6 +27,7 @@ use crate::implementation::Registry;
 use crate::task::Tolerances;
 use crate::task::parameter::Parameters;
 use crate::worker::protocol::Repeat;
+pub use blocks::Blocks;
 use document::Document;
 pub use problem::SpecError;
 use problem::{Place, Problem};
@@ -44,8 +46,8 @@ pub struct Spec {
 /// How every trial is run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Protocol {
-    /// The number of blocks.
-    pub blocks: u32,
+    /// The number of blocks of a case.
+    pub blocks: Blocks,
     /// The longest time the run may be expected to take.
     pub budget: Option<Duration>,
     /// Threads of one trial.

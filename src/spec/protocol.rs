@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::blocks::blocks;
 use super::problem::{Place, Problem};
 use super::raw::{RawBatchSize, RawProtocol};
 use super::{BatchSize, Protocol};
@@ -9,6 +10,7 @@ use crate::worker::protocol::Repeat;
 
 /// Checks the protocol. Nothing where a value cannot be read; the problems say which.
 pub fn protocol(raw: &RawProtocol, place: &Place, problems: &mut Vec<Problem>) -> Option<Protocol> {
+    let blocks = blocks(&raw.blocks, &place.at("blocks"), problems);
     let mut duration = |text: &str, place: &Place| {
         humantime::parse_duration(text)
             .map_err(|e| {
@@ -76,7 +78,7 @@ pub fn protocol(raw: &RawProtocol, place: &Place, problems: &mut Vec<Problem>) -
         })
     });
     Some(Protocol {
-        blocks: raw.blocks,
+        blocks: blocks?,
         budget: match budget {
             Some(budget) => Some(budget?),
             None => None,

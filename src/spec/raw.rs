@@ -31,10 +31,11 @@ pub struct RawSpec {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawProtocol {
-    /// The number of blocks: repetitions of every case, each in fresh processes.
-    #[schemars(range(min = 2, max = 10_000))]
-    pub blocks: u32,
-    /// The longest time the run may be expected to take, for example "10min". A spec that would take longer is refused before it starts.
+    /// The number of blocks: repetitions of every case, each in fresh processes. A whole number, or a table by which each case's
+    /// number is chosen from a pilot; 10 if not given.
+    pub blocks: RawBlocks,
+    /// The longest time the run may be expected to take, for example "10min". The largest number of blocks is lowered until it holds;
+    /// a spec that would take longer with the least number is refused before it starts.
     pub budget: Option<String>,
     /// Threads that a trial may use.
     #[schemars(range(min = 1, max = 4096))]
@@ -57,7 +58,7 @@ pub struct RawProtocol {
 impl Default for RawProtocol {
     fn default() -> Self {
         Self {
-            blocks: 10,
+            blocks: RawBlocks::Fixed(10),
             budget: None,
             threads: 1,
             seed: 42,
@@ -67,6 +68,65 @@ impl Default for RawProtocol {
             fit: RawRepeat::default(),
             predict: RawPredict::default(),
         }
+    }
+}
+
+/// The number of blocks.
+#[derive(Debug)]
+pub enum RawBlocks {
+    /// The same for every case.
+    Fixed(u32),
+    /// For each case, chosen once from its pilot.
+    TwoStage(RawTwoStage),
+}
+
+impl<'de> Deserialize<'de> for RawBlocks {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        match toml::Value::deserialize(deserializer)? {
+            toml::Value::Integer(blocks) => u32::try_from(blocks).map(Self::Fixed).map_err(D::Error::custom),
+            table => table.try_into().map(Self::TwoStage).map_err(D::Error::custom),
+        }
+    }
+}
+
+impl JsonSchema for RawBlocks {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Blocks".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "a number of blocks, or a table by which each case's number is chosen from a pilot",
+            "anyOf": [
+                {
+                    "description": "the number of blocks, or a table such as { min = 10, max = 30, precision = \"3%\" }",
+                    "type": "integer",
+                    "minimum": 2,
+                    "maximum": 10_000
+                },
+                generator.subschema_for::<RawTwoStage>()
+            ]
+        })
+    }
+}
+
+/// How each case's number of blocks is chosen from a pilot, by the pilot's spread and never by its ratios.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawTwoStage {
+    /// The least number of blocks, which are the pilot; if not given 10, or the largest number if that is smaller.
+    #[schemars(range(min = 2, max = 10_000))]
+    pub min: Option<u32>,
+    /// The largest number of blocks; if not given three times the least number.
+    #[schemars(range(min = 2, max = 10_000))]
+    pub max: Option<u32>,
+    /// How far the interval of a ratio may reach from it, for example "3%": between "0.1%" and "100%".
+    pub precision: String,
+}
+
+impl Default for RawTwoStage {
+    fn default() -> Self {
+        Self { min: None, max: None, precision: "3%".to_owned() }
     }
 }
 

@@ -22,6 +22,9 @@ use super::power::detectable_noncentrality;
 /// The power with which [`Verdict::NoDifferenceShown`] promises that its smallest effect would have been shown.
 pub const PROMISED_POWER: f64 = 0.8;
 
+/// The chance allowed for any wrong interval among all verdicts of a run.
+pub const ALPHA: f64 = 0.05;
+
 /// How sure to be, and of how many comparisons at once.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Family {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::files::sha256;
 use crate::monitor::machine::Machine;
+use crate::spec::Blocks;
 use crate::task::parameter::Parameters;
 use crate::task::{Equivalence, Tolerances};
 
@@ -30,8 +31,10 @@ pub struct Manifest {
     pub fingerprint: Fingerprint,
     /// The run's seed; none of an import.
     pub seed: Option<u64>,
-    /// The number of blocks.
-    pub blocks: u32,
+    /// How many blocks a case gets. The largest number is the one that the budget leaves.
+    pub blocks: Blocks,
+    /// The largest number of blocks that the spec asks for, where the budget lowered it.
+    pub max_blocks_asked: Option<u32>,
     /// The machine; foreign results may lack it.
     pub machine: Option<Machine>,
     /// Where the trials came from, if benchrun did not run them.

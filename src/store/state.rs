@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::executor::event::{JudgedPair, Status, Trial, TrialEvent};
+use crate::plan::stopping::Decision;
 use crate::task::Scores;
 use crate::worker::protocol::{Event as WorkerEvent, Memory, Ready, Receipt};
 
@@ -15,6 +16,8 @@ pub struct RunState {
     pub trials: Vec<TrialRecord>,
     /// The contract's points for every pair, by case, block and attempt.
     pub judged: BTreeMap<(String, u32, u32), Vec<JudgedPair>>,
+    /// The number of blocks of each case whose pilot decided it, and what it rests on.
+    pub fixed: BTreeMap<String, Decision>,
     /// Whether every block is there.
     pub finished: bool,
     by_id: HashMap<String, usize>,
@@ -213,6 +216,15 @@ impl RunState {
             }
             TrialEvent::BlockJudged { case, block, attempt, pairs } => {
                 self.judged.insert((case.clone(), *block, *attempt), pairs.clone());
+            }
+            TrialEvent::BlocksFixed { case, blocks, wanted, comparisons, pilot } => {
+                // A number is fixed once: whatever a journal says later comes too late.
+                self.fixed.entry(case.clone()).or_insert_with(|| Decision {
+                    blocks: *blocks,
+                    wanted: *wanted,
+                    comparisons: *comparisons,
+                    pilot: pilot.clone(),
+                });
             }
             TrialEvent::RunFinished { .. } => self.finished = true,
         }

@@ -1,6 +1,7 @@
 //! End to end tests with the real binary. One crate, so that it links once.
 
 mod adapters;
+mod blocks;
 mod commands;
 mod frauds;
 mod plans;

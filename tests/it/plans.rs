@@ -11,7 +11,7 @@ fn a_plan_says_what_would_run() {
     let matrix = plan["matrix"].as_array().unwrap();
     let pairs: usize = matrix.iter().map(|c| c["implementations"].as_array().unwrap().len()).sum();
     assert!((10..=40).contains(&pairs), "the main job stays small: {pairs}");
-    assert_eq!(plan["trials"].as_u64().unwrap(), pairs as u64 * plan["blocks"].as_u64().unwrap());
+    assert_eq!(plan["trials"].as_u64().unwrap(), pairs as u64 * plan["blocks"]["max"].as_u64().unwrap());
     let again = place.run(&["plan", "classical", "--format", "json", "--trials", "7"]).success().json();
     assert_eq!(plan["order"], again["order"], "the order comes from the recorded seed");
 }
@@ -83,6 +83,46 @@ ridge = { alpha = [0.1, 1.0, 10.0] }
     assert!(!place.path().join("results").exists(), "nothing was run");
     let trimmed = place.run(&["tight.toml", "--quiet", "--trim"]).success();
     assert!(trimmed.stderr.contains("the budget leaves out 2 cases"), "{}", trimmed.stderr);
+}
+
+#[test]
+fn a_plan_says_how_far_its_blocks_and_times_may_go() {
+    let place = Place::new();
+    let spec = r#"
+name = "staged"
+[protocol]
+blocks = { min = 2, max = 20, precision = "3%" }
+budget = "10s"
+[protocol.predict]
+batch_sizes = ["all"]
+[[experiment]]
+name      = "staged"
+task      = "regression"
+datasets  = [{ generator = "linear", rows = 200, features = 5 }]
+implementations = ["rust/faer", "rust/linfa"]
+baseline  = "rust/linfa"
+[experiment.algorithms]
+ols   = {}
+ridge = { alpha = 1.0 }
+"#;
+    place.write("staged.toml", spec);
+    let printed = |text: &str| {
+        place.write("staged.toml", text);
+        place.run(&["plan", "staged.toml"]).success().stdout
+    };
+    insta::assert_snapshot!("a_staged_plan", printed(spec));
+    let fixed = printed(&spec.replace("{ min = 2, max = 20, precision = \"3%\" }", "2"));
+    assert!(fixed.starts_with("staged: 2 cases × 2 blocks, 8 trials\nexpected time: 2s ("), "{fixed}");
+    let unbound = printed(&spec.replace("budget = \"10s\"", ""));
+    assert!(unbound.starts_with("staged: 2 cases × 2 to 20 blocks, up to 80 trials\n"), "{unbound}");
+    assert!(!unbound.contains("the budget"), "{unbound}");
+    let short = printed(&spec.replace("10s", "1s"));
+    assert!(short.contains("the budget of 1s is too short for 2 blocks of each case"), "{short}");
+    // What is left out leaves time for more blocks of the rest: 0.7 seconds for each.
+    let trimmed = place.write("staged.toml", &spec.replace("10s", "2200ms"));
+    let trimmed = place.run(&[trimmed.to_str().unwrap(), "--quiet", "--trim"]).success();
+    assert!(trimmed.stderr.contains("the budget leaves out 1 cases"), "{}", trimmed.stderr);
+    assert!(trimmed.stderr.contains("number of blocks from 20 to 3"), "{}", trimmed.stderr);
 }
 
 #[test]

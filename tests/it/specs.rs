@@ -70,6 +70,19 @@ fn values_of_the_wrong_type_or_range() {
 }
 
 #[test]
+fn blocks_that_a_pilot_cannot_choose() {
+    let printed = |table: &str| printed("blocks = 2", &format!("blocks = {table}\nthreads = 0"));
+    let wrong_shape = printed("{ min = 1, max = 20000, precision = 0.03, presicion = \"3%\" }");
+    insta::assert_snapshot!("blocks_of_the_wrong_shape", wrong_shape);
+    let other = "timeout = \"2 fortnights\"";
+    let printed =
+        |table: &str| printed_of(&GOOD.replace("blocks = 2", &format!("{other}\nblocks = {table}")));
+    let too_coarse = printed("{ min = 20, max = 10, precision = \"101%\" }");
+    insta::assert_snapshot!("blocks_out_of_range", too_coarse);
+    assert!(printed("{ precision = \"3\" }").contains("which is no percentage"));
+}
+
+#[test]
 fn durations_sizes_and_parameters() {
     let text = GOOD
         .replace("blocks = 2", "blocks = 2\ntimeout = \"2 fortnights\"\nmemory = \"plenty\"")
@@ -95,6 +108,12 @@ fn a_matrix_over_the_limit() {
     let text = printed("alpha = 1.0", &format!("alpha = [{}]", many.join(", ")));
     assert!(text.contains("the matrix has 120000 trials, and the limit is 100000"), "{text}");
     assert!(text.contains("--max-trials 120000"), "{text}");
+    let text = printed_of(&GOOD.replace("blocks = 2", "blocks = { min = 2, max = 60_000 }"));
+    assert!(text.contains("must be at most 10000"), "{text}");
+    let many: Vec<String> = (1..=2000).map(|i| format!("{i}.0")).collect();
+    let spec = GOOD.replace("blocks = 2", "blocks = { min = 2, max = 20 }");
+    let text = printed_of(&spec.replace("alpha = 1.0", &format!("alpha = [{}]", many.join(", "))));
+    assert!(text.contains("the matrix has up to 120000 trials"), "{text}");
 }
 
 #[test]
