@@ -10,7 +10,7 @@
 pub mod comparison;
 pub mod evidence;
 #[cfg(test)]
-mod example;
+pub(crate) mod example;
 pub mod facts;
 pub mod groups;
 mod pairing;

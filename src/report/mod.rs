@@ -63,3 +63,55 @@ pub const FORMATS: &[ReportFormat] = &[
 fn json(report: &Report, _: &View) -> String {
     serde_json::to_string_pretty(report).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analysis::example::{Arm, arm, comparison};
+    use crate::analysis::groups::groups;
+    use crate::analysis::trend::trend;
+
+    fn run(number: u64, factor: f64) -> Comparison {
+        let noise = [1.0, 1.02, 0.99, 1.01, 1.005, 0.985, 1.015];
+        let times = |ns: f64| noise.map(|n| n * ns);
+        let baseline = times(1e6);
+        let own: Vec<f64> = times(2e5 * factor).into_iter().rev().collect();
+        let arms = [
+            arm("rust/x", Some("python/a"), &own),
+            Arm { r2: 0.25, ..arm("rust/y", Some("python/a"), &[1e6, f64::NAN, 1e6, 1e6, 1e6, 1e6, 1e6]) },
+            arm("python/a", None, &baseline),
+        ];
+        comparison(&format!("run{number}"), number, &arms)
+    }
+
+    /// Text and Markdown as they are; of CSV the columns, since its figures have every digit of this machine's arithmetic.
+    fn in_every_form(report: &Report, view: &View) -> String {
+        let columns = csv::render(report, view).lines().next().unwrap_or_default().to_owned();
+        format!("{}\n{}\n{columns}\n", terminal::render(report, view), markdown::render(report, view))
+    }
+
+    #[test]
+    fn cases_are_told_in_every_form() {
+        let report = Report { comparisons: vec![run(1, 1.0)], groups: None, trend: None, regression: None };
+        insta::assert_snapshot!(in_every_form(&report, &View { details: true, ..View::default() }));
+    }
+
+    #[test]
+    fn overviews_are_told_in_every_form() {
+        let comparisons: Vec<Comparison> = [1.0, 1.01, 0.99, 1.0, 1.005, 1.3]
+            .into_iter()
+            .zip(0..)
+            .map(|(factor, i)| run(i, factor))
+            .collect();
+        let shown = Shown::default();
+        let grouped = groups(&comparisons, &["dataset".to_owned()], &shown);
+        let gate = crate::analysis::regression::separate_runs(&comparisons, 0.05, &shown).unwrap();
+        let empty = Report { comparisons: Vec::new(), groups: None, trend: None, regression: None };
+        let view = View::default();
+        let of_groups = Report { groups: Some(grouped), ..empty.clone() };
+        let of_trend = Report { trend: trend(&comparisons, &shown), ..empty.clone() };
+        let of_gate = Report { regression: Some(gate), ..empty };
+        let all = [of_groups, of_trend, of_gate].map(|report| in_every_form(&report, &view));
+        insta::assert_snapshot!(all.concat());
+    }
+}

@@ -50,7 +50,7 @@ fn a_folder_is_enough() {
     assert!(listed.contains("acme:median"), "{listed}");
     place.run(&["toy.toml", "--quiet", "--adapters", &folder]).success();
     let comparison = place.comparison("toy");
-    fits_schema("comparison", &comparison);
+    fits_schema("report", &place.run(&["compare", "toy", "--format", "json"]).json());
     assert_eq!(comparison["trials"]["ok"], 2 * 2 + 2 * 2);
     let pair = &comparison["cases"][0]["pairs"][0];
     assert_eq!((&pair["contender"], &pair["comparable"]), (&"python/toy".into(), &true.into()), "{pair:#}");

@@ -3,6 +3,7 @@
 mod adapters;
 mod blocks;
 mod commands;
+mod compare;
 mod frauds;
 mod plans;
 mod python_kit;

@@ -69,14 +69,14 @@ class Suspect:
 
         def shown() -> bool:
             passed = time.monotonic() - wall
-            return passed > 10 or (passed > 0.3 and time.process_time() - cpu > 1.4 * passed)
+            return passed > 3 or (passed > 0.3 and time.process_time() - cpu > 1.4 * passed)
 
         def work() -> None:
             while not shown():
                 np.sort(data)
 
         # Many threads, so that other processes of a busy machine cannot take the CPUs away.
-        helpers = [threading.Thread(target=work) for _ in range(8)]
+        helpers = [threading.Thread(target=work) for _ in range(24)]
         for helper in helpers:
             helper.start()
         for helper in helpers:
