@@ -4,6 +4,7 @@ mod clean;
 mod compare;
 mod data;
 mod env;
+mod import;
 mod list;
 mod logging;
 mod plan;
@@ -61,6 +62,8 @@ enum Command {
     List(ListArgs),
     /// Compares the trials of a run that is there.
     Compare(CompareArgs),
+    /// Reads results of another tool (`docs/import.md`) into a run that `compare` judges by the same gate.
+    Import(ImportArgs),
     /// Prints a JSON Schema, for example `spec`; an unknown name lists them all.
     Schema {
         /// The schema's name.
@@ -172,6 +175,21 @@ struct CompareArgs {
     format: Format,
 }
 
+#[derive(Debug, Args)]
+struct ImportArgs {
+    /// Files of trial records, in the JSON or the Parquet form; all together make one run.
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    places: Places,
+    /// The name of the results, in place of the one in the files.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// The implementation that the others are compared with; the default is the first Python implementation of each case.
+    #[arg(long, value_name = "ID")]
+    baseline: Option<String>,
+}
+
 #[derive(Debug, Subcommand)]
 enum DataCommand {
     /// Downloads data sets of the catalogue into the cache and verifies them.
@@ -235,6 +253,7 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => plan::plan(&args),
         Command::List(args) => list::list(&args),
         Command::Compare(args) => compare::compare(&args),
+        Command::Import(args) => import::import(&args),
         Command::Schema { name } => schema::schema(&name),
         Command::Data(command) => data::data(&command),
         Command::Env(EnvCommand::Sync { implementation, places }) => env::sync(&implementation, &places),

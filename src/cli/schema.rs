@@ -16,6 +16,7 @@ pub const SCHEMAS: &[(&str, fn() -> Schema)] = &[
     ("trial_row", || schema_for!(crate::store::rows::TrialRow)),
     ("sample_row", || schema_for!(crate::store::rows::SampleRow)),
     ("parity_row", || schema_for!(crate::store::rows::ParityRow)),
+    ("records", || schema_for!(crate::import::record::Records)),
     ("comparison", || schema_for!(crate::analysis::comparison::Comparison)),
     ("plan", || schema_for!(crate::report::plan::PlanReport)),
     ("datasets", || schema_for!(Vec<crate::report::list::DatasetReport>)),

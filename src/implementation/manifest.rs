@@ -207,7 +207,11 @@ fn offer(raw: RawAlgorithm, registry: &mut Registry) -> Result<Offer, String> {
     })
 }
 
-fn check_id(id: &str) -> Result<(), String> {
+/// Checks the name of an implementation.
+///
+/// # Errors
+/// What is allowed.
+pub fn check_id(id: &str) -> Result<(), String> {
     let part = |s: &str| {
         !s.is_empty() && s.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c))
     };

@@ -3,6 +3,7 @@
 mod adapters;
 mod commands;
 mod frauds;
+mod import;
 mod plans;
 mod python_kit;
 mod resume;
