@@ -9,4 +9,5 @@ mod python_kit;
 mod resume;
 mod runs;
 mod specs;
+mod stochastic;
 mod support;
