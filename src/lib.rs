@@ -17,6 +17,7 @@ pub mod embedded;
 pub mod executor;
 pub mod files;
 pub mod implementation;
+pub mod import;
 pub mod monitor;
 pub mod number;
 pub mod plan;

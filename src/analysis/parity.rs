@@ -42,12 +42,7 @@ pub fn conditions(
         same("allowed threads", names, receipts.map(|r| number(r.threads.allowed)), number(case.threads)),
     ];
     checks.extend(cpus(manifest, names, [contender, baseline]));
-    checks.extend(
-        case.hyperparameters
-            .keys()
-            .filter(|name| case.binding.contains(name))
-            .map(|name| hyperparameter(case, name, names, receipts)),
-    );
+    checks.extend(case.binding.iter().map(|name| hyperparameter(case, name, names, receipts)));
     checks.extend(
         case.work
             .iter()
@@ -90,12 +85,14 @@ fn cpus(manifest: &Manifest, names: [&str; 2], trials: [&TrialFacts; 2]) -> Opti
 }
 
 fn hyperparameter(case: &CaseRecord, name: &str, names: [&str; 2], receipts: [&ReceiptFacts; 2]) -> Check {
-    let wanted = &case.hyperparameters[name];
-    let values = receipts.map(|receipt| receipt.hyperparameters.get(name));
+    // Foreign results may not tell what was asked; both sides must still have used the same.
+    let wanted = case.hyperparameters.get(name);
+    let [a, b] = receipts.map(|receipt| receipt.hyperparameters.get(name));
     // Numbers are compared as numbers: 1 and 1.0 are the same.
-    let text = values
-        .map(|value| value.map(|v| if v.agrees_with(wanted) { wanted.to_string() } else { v.to_string() }));
-    same(name, names, text, Some(wanted.to_string()))
+    let reference = wanted.or(a);
+    let text =
+        [a, b].map(|value| value.map(|v| reference.filter(|r| v.agrees_with(r)).unwrap_or(v).to_string()));
+    same(name, names, text, wanted.map(ToString::to_string))
 }
 
 /// The allowance is binding, its use is not.

@@ -5,6 +5,7 @@ mod clean;
 mod compare;
 mod data;
 mod env;
+mod import;
 mod list;
 mod logging;
 mod plan;
@@ -67,6 +68,8 @@ enum Command {
     List(ListArgs),
     /// Compares the trials of runs that are there.
     Compare(CompareArgs),
+    /// Reads results of another tool (`docs/import.md`) into a run that `compare` judges by the same gate.
+    Import(ImportArgs),
     /// Prints a JSON Schema, for example `spec`; an unknown name lists them all.
     Schema {
         /// The schema's name.
@@ -220,6 +223,21 @@ fn percent(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "write a percentage of 0 or above, for example `5%`".to_owned())
 }
 
+#[derive(Debug, Args)]
+struct ImportArgs {
+    /// Files of trial records, in the JSON or the Parquet form; all together make one run.
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    places: Places,
+    /// The name of the results, in place of the one in the files.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// The implementation that the others are compared with; the default is the first Python implementation of each case.
+    #[arg(long, value_name = "ID")]
+    baseline: Option<String>,
+}
+
 #[derive(Debug, Subcommand)]
 enum DataCommand {
     /// Downloads data sets of the catalogue into the cache and verifies them.
@@ -283,6 +301,7 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => plan::plan(&args),
         Command::List(args) => list::list(&args),
         Command::Compare(args) => compare::compare(&args),
+        Command::Import(args) => import::import(&args),
         Command::Schema { name } => schema::schema(&name),
         Command::Data(command) => data::data(&command),
         Command::Env(EnvCommand::Sync { implementation, places }) => env::sync(&implementation, &places),

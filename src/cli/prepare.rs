@@ -1,13 +1,13 @@
 //! Everything that happens once, before the first trial: data, bundles, environments, the manifest.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use super::against::OldBuild;
 use super::workspace::Workspace;
 use super::{Failure, say};
 use crate::data::DataError;
-use crate::data::bundle::{self, Bundle, Dtype, Preparation, TEST_FEATURES, TRAIN_FEATURES};
+use crate::data::bundle::{self, Bundle, Dtype, Preparation};
 use crate::executor::launch::Launcher;
 use crate::files::sha256;
 use crate::monitor::machine::{Machine, git_state};
@@ -15,6 +15,7 @@ use crate::plan::{Case, Plan, seed};
 use crate::store::journal::unix_ms;
 use crate::store::manifest::{
     ArmRecord, BundleRecord, CaseRecord, Fingerprint, ImplementationRecord, Limits, Manifest, SCHEMA_VERSION,
+    label_cases, run_id,
 };
 use crate::task::TaskDef;
 use crate::worker::{native, process};
@@ -157,28 +158,6 @@ fn case_record(plan: &Plan, case: &Case, workspace: &Workspace, bundle: String) 
     }
 }
 
-/// Labels each case with its numbers, and with whatever else differs between its algorithm's cases.
-fn label_cases(cases: &mut [CaseRecord]) {
-    let mut values: HashMap<(String, String, String), BTreeSet<String>> = HashMap::new();
-    let key =
-        |case: &CaseRecord, name: &String| (case.experiment.clone(), case.algorithm.clone(), name.clone());
-    for case in &*cases {
-        for (name, value) in &case.hyperparameters {
-            values.entry(key(case, name)).or_default().insert(value.to_string());
-        }
-    }
-    for case in cases {
-        let differs = |name: &String| values[&key(case, name)].len() > 1;
-        let shown: Vec<String> = case
-            .hyperparameters
-            .iter()
-            .filter(|(name, value)| differs(name) || value.as_float().is_some())
-            .map(|(name, value)| format!("{name}={value}"))
-            .collect();
-        case.label = shown.join(" ");
-    }
-}
-
 fn manifest(
     plan: &Plan,
     launchers: &BTreeMap<String, Launcher>,
@@ -197,7 +176,7 @@ fn manifest(
         schema_version: SCHEMA_VERSION,
         benchrun: env!("CARGO_PKG_VERSION").to_owned(),
         spec: plan.spec.name.clone(),
-        run: format!("{}-{}", timestamp(), &fingerprint.hash()[..6]),
+        run: run_id(&fingerprint),
         created_unix_ms,
         fingerprint,
         seed: Some(protocol.seed),
@@ -216,7 +195,7 @@ fn manifest(
         implementations,
         bundles: bundles
             .iter()
-            .map(|(hash, bundle)| Ok((hash.clone(), bundle_record(bundle)?)))
+            .map(|(hash, bundle)| Ok((hash.clone(), BundleRecord::of(bundle)?)))
             .collect::<Result<_, DataError>>()?,
         cases,
     })
@@ -244,22 +223,4 @@ fn fingerprint(
         parts.insert(format!("build or environment of {id}"), hash(record));
     }
     Fingerprint(parts)
-}
-
-fn bundle_record(bundle: &Bundle) -> Result<BundleRecord, DataError> {
-    let dataset = &bundle.manifest().dataset;
-    Ok(BundleRecord {
-        dataset: dataset.label.clone(),
-        dataset_sha256: dataset.sha256.clone(),
-        source_sha256: dataset.source_sha256.clone(),
-        train_rows: bundle.rows(TRAIN_FEATURES)? as u64,
-        test_rows: bundle.rows(TEST_FEATURES)? as u64,
-        features: bundle.columns(TRAIN_FEATURES)? as u64,
-    })
-}
-
-/// The time, sortable as text: `20261121T064023Z`.
-fn timestamp() -> String {
-    let text = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
-    text.chars().filter(|c| *c != '-' && *c != ':').collect()
 }

@@ -1,7 +1,7 @@
 //! How a plan is executed: rounds of shuffled blocks, each trial in a fresh process, every event journalled first.
 
 pub mod event;
-mod judge;
+pub mod judge;
 pub mod launch;
 pub mod local;
 pub mod outcome;

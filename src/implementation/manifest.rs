@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::{Cannot, Implementation, Launch, Offer, PythonAdapter, Registry};
+use super::{Cannot, Implementation, Launch, Offer, PythonAdapter, Registry, vendor};
 use crate::task::parameter::ParameterDef;
 use crate::task::{AlgorithmDef, Equivalence};
 
@@ -172,31 +172,48 @@ fn offer(raw: RawAlgorithm, registry: &mut Registry) -> Result<Offer, String> {
             .check(&definition.default)
             .map_err(|m| format!("the default of `{}` in `{}` {m}", definition.name, raw.name))?;
     }
-    if task.algorithm(&raw.name).is_some() {
-        if !raw.parameters.is_empty() || !raw.work.is_empty() || raw.equivalence.is_some() {
+    let is_own = raw.name.contains(':');
+    match task.algorithm(&raw.name) {
+        Some(_) if !is_own => {
+            if !raw.parameters.is_empty() || !raw.work.is_empty() || raw.equivalence.is_some() {
+                return Err(format!(
+                    "`{}` is the task's own algorithm, so the task defines its parameters, work and equivalence; an algorithm of your own is named `vendor:name`",
+                    raw.name
+                ));
+            }
+        }
+        known if is_own => {
+            let algorithm = AlgorithmDef {
+                name: raw.name.clone(),
+                doc: raw.doc.clone(),
+                objective: None,
+                parameters: raw.parameters,
+                work: raw.work,
+                equivalence: raw.equivalence,
+            };
+            vendor::check(&algorithm).map_err(|m| format!("`{}`: {m}", raw.name))?;
+            match known.map(|known| vendor::difference(known, &algorithm)) {
+                Some(Some(difference)) => {
+                    return Err(format!(
+                        "`{}` has other {difference} than another adapter gives it; whoever offers it defines it in the same way",
+                        raw.name
+                    ));
+                }
+                Some(None) => {}
+                None => {
+                    registry.add_algorithm(&raw.task, algorithm);
+                }
+            }
+        }
+        _ => {
+            let known: Vec<_> = task.algorithms.iter().map(|a| a.name.as_str()).collect();
             return Err(format!(
-                "`{}` is the task's own algorithm, so the task defines its parameters, work and equivalence; an algorithm of your own is named `vendor:name`",
-                raw.name
+                "the task {} has no algorithm `{}` (it has {}); an algorithm of your own is named `vendor:name`",
+                raw.task,
+                raw.name,
+                known.join(", ")
             ));
         }
-    } else if raw.name.contains(':') {
-        let algorithm = AlgorithmDef {
-            name: raw.name.clone(),
-            doc: raw.doc.clone(),
-            objective: None,
-            parameters: raw.parameters,
-            work: raw.work,
-            equivalence: raw.equivalence,
-        };
-        registry.add_algorithm(&raw.task, algorithm);
-    } else {
-        let known: Vec<_> = task.algorithms.iter().map(|a| a.name.as_str()).collect();
-        return Err(format!(
-            "the task {} has no algorithm `{}` (it has {}); an algorithm of your own is named `vendor:name`",
-            raw.task,
-            raw.name,
-            known.join(", ")
-        ));
     }
     Ok(Offer {
         task: raw.task,
@@ -207,7 +224,11 @@ fn offer(raw: RawAlgorithm, registry: &mut Registry) -> Result<Offer, String> {
     })
 }
 
-fn check_id(id: &str) -> Result<(), String> {
+/// Checks the name of an implementation.
+///
+/// # Errors
+/// What is allowed.
+pub fn check_id(id: &str) -> Result<(), String> {
     let part = |s: &str| {
         !s.is_empty() && s.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-_.".contains(c))
     };

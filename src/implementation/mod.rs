@@ -5,6 +5,7 @@
 
 pub mod environment;
 pub mod manifest;
+mod vendor;
 
 use std::path::{Path, PathBuf};
 

@@ -89,6 +89,17 @@ pub fn algorithms_text(registry: &Registry) -> String {
                 let _ = writeln!(text, "      minimises {objective}");
             }
             parameters(&mut text, "      ", &algorithm.parameters);
+            if !algorithm.work.is_empty() {
+                let _ = writeln!(text, "      equal work: {}", algorithm.work.join(", "));
+            }
+            if let Some(rule) = &algorithm.equivalence {
+                let phases = rule.quality_phases.join(", ");
+                let _ = writeln!(
+                    text,
+                    "      stochastic: mean {} within ±{} over seeds (decides on {phases})",
+                    rule.metric, rule.margin
+                );
+            }
             let offering =
                 registry.implementations.iter().filter(|i| i.offer(&task.name, &algorithm.name).is_some());
             let names: Vec<&str> = offering.map(|i| i.id.as_str()).collect();

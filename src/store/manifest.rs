@@ -1,10 +1,12 @@
 //! A run's manifest: what was run, with what, on what. Written once, before the first trial.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::data::DataError;
+use crate::data::bundle::{Bundle, TEST_FEATURES, TRAIN_FEATURES};
 use crate::files::sha256;
 use crate::monitor::machine::Machine;
 use crate::spec::Blocks;
@@ -87,7 +89,7 @@ impl Fingerprint {
 
     /// The names of the parts in which two fingerprints differ.
     pub fn differences(&self, other: &Self) -> Vec<String> {
-        let names: std::collections::BTreeSet<&String> = self.0.keys().chain(other.0.keys()).collect();
+        let names: BTreeSet<&String> = self.0.keys().chain(other.0.keys()).collect();
         names.into_iter().filter(|n| self.0.get(*n) != other.0.get(*n)).cloned().collect()
     }
 }
@@ -178,4 +180,55 @@ pub struct ArmRecord {
     pub compared_with: Option<String>,
     /// Why it is not asked.
     pub unsupported: Option<String>,
+}
+
+impl BundleRecord {
+    /// What a manifest holds of a bundle.
+    ///
+    /// # Errors
+    /// It has no training or test features.
+    pub fn of(bundle: &Bundle) -> Result<Self, DataError> {
+        let dataset = &bundle.manifest().dataset;
+        Ok(Self {
+            dataset: dataset.label.clone(),
+            dataset_sha256: dataset.sha256.clone(),
+            source_sha256: dataset.source_sha256.clone(),
+            train_rows: bundle.rows(TRAIN_FEATURES)? as u64,
+            test_rows: bundle.rows(TEST_FEATURES)? as u64,
+            features: bundle.columns(TRAIN_FEATURES)? as u64,
+        })
+    }
+}
+
+/// Labels each case with its numbers, and with whatever else differs between its algorithm's cases.
+pub fn label_cases(cases: &mut [CaseRecord]) {
+    let mut values: HashMap<(String, String, String), BTreeSet<String>> = HashMap::new();
+    let key =
+        |case: &CaseRecord, name: &String| (case.experiment.clone(), case.algorithm.clone(), name.clone());
+    for case in &*cases {
+        for (name, value) in &case.hyperparameters {
+            values.entry(key(case, name)).or_default().insert(value.to_string());
+        }
+    }
+    for case in cases {
+        let differs = |name: &String| values[&key(case, name)].len() > 1;
+        let shown: Vec<String> = case
+            .hyperparameters
+            .iter()
+            .filter(|(name, value)| differs(name) || value.as_float().is_some())
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
+        case.label = shown.join(" ");
+    }
+}
+
+/// The id of a run that begins now.
+pub fn run_id(fingerprint: &Fingerprint) -> String {
+    format!("{}-{}", timestamp(), &fingerprint.hash()[..6])
+}
+
+/// The time, sortable as text: `20261121T064023Z`.
+fn timestamp() -> String {
+    let text = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
+    text.chars().filter(|c| *c != '-' && *c != ':').collect()
 }

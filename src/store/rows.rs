@@ -272,7 +272,8 @@ fn trial_row(manifest: &Manifest, case: &CaseRecord, record: &TrialRecord, count
     }
 }
 
-fn empty_row(manifest: &Manifest, case: &CaseRecord, implementation: &str) -> TrialRow {
+/// The row of an implementation of a case, with everything that a trial fills left out.
+pub fn empty_row(manifest: &Manifest, case: &CaseRecord, implementation: &str) -> TrialRow {
     let arm = case.arms.iter().find(|a| a.implementation == implementation);
     let text = |parameters| serde_json::to_string(parameters).unwrap_or_default();
     TrialRow {

@@ -50,9 +50,7 @@ impl RunFolder {
         };
         write(SPEC, spec_text.as_bytes())?;
         // The manifest comes last: a folder without one is no run.
-        let json = serde_json::to_vec_pretty(&manifest)
-            .map_err(|e| StoreError::Manifest { path: path.join(MANIFEST), message: e.to_string() })?;
-        write(MANIFEST, &json)?;
+        write_manifest(&path, &manifest)?;
         let (journal, _) = Journal::open(&path)?;
         Ok(Self { path, manifest, journal, state: RunState::default(), _lock: lock })
     }
@@ -73,6 +71,10 @@ impl RunFolder {
                 Err(StoreError::Version { .. }) => continue,
                 manifest => manifest?,
             };
+            // Foreign results have no journal: there is nothing to continue.
+            if manifest.imported.is_some() {
+                continue;
+            }
             let finished = RunState::replay(&super::journal::read(&path).unwrap_or_default()).finished;
             if finished {
                 continue;
@@ -118,6 +120,17 @@ pub fn runs(results: &Path, spec: &str) -> Result<Vec<PathBuf>, StoreError> {
     // Ids begin with the time.
     found.sort();
     Ok(found)
+}
+
+/// Writes the manifest of a run's folder.
+///
+/// # Errors
+/// It cannot be written.
+pub fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<(), StoreError> {
+    let path = folder.join(MANIFEST);
+    let json = serde_json::to_vec_pretty(manifest)
+        .map_err(|e| StoreError::Manifest { path: path.clone(), message: e.to_string() })?;
+    write_atomic(&path, &json).map_err(StoreError::io("write", &path))
 }
 
 /// The manifest of a run's folder.

@@ -7,6 +7,11 @@ use crate::support::Place;
 
 /// Runs the suspect with one fault against scikit-learn, and gives the comparison of the pair.
 fn judged(faults: &[&str]) -> Vec<(Value, i32)> {
+    judged_with("", faults)
+}
+
+/// The same with more lines of the protocol.
+fn judged_with(protocol: &str, faults: &[&str]) -> Vec<(Value, i32)> {
     let place = Place::new();
     let folder = adapter(&place, "suspect");
     let mut found = Vec::new();
@@ -19,6 +24,7 @@ name = "{name}"
 blocks = 2
 timeout = "15s"
 memory = "2GiB"
+{protocol}
 [protocol.fit]
 max_samples = 3
 [protocol.predict]
@@ -62,6 +68,70 @@ fn honest_deviations_are_accepted() {
         assert_eq!(pair["comparable"], true, "{pair:#}");
         assert!(!pair["phases"].as_array().unwrap().is_empty());
     }
+}
+
+/// How a solver reaches the optimum does not matter; that it reaches it does.
+#[test]
+fn other_solvers_and_iteration_caps_are_judged_by_what_they_achieve() {
+    let place = Place::new();
+    let experiment = |name: &str, implementation: &str, settings: &str| {
+        format!(
+            r#"
+[[experiment]]
+name      = "{name}"
+task      = "regression"
+datasets  = ["diabetes"]
+implementations = ["{implementation}", "rust/faer"]
+baseline = "rust/faer"
+[experiment.algorithms]
+ridge = {{ alpha = 1.0 }}
+[experiment.settings."{implementation}"]
+{settings}
+"#
+        )
+    };
+    let protocol = r#"
+name = "solvers"
+[protocol]
+blocks = 2
+[protocol.fit]
+max_samples = 3
+[protocol.predict]
+batch_sizes = ["all"]
+max_samples = 3
+"#;
+    let spec = [
+        protocol.to_owned(),
+        experiment("capped but accurate", "rust/linfa", "max_iterations = 2000"),
+        experiment("too few iterations", "rust/linfa", "max_iterations = 50"),
+        experiment("singular values", "python/scikit-learn", "solver = \"svd\""),
+        experiment("iterative", "python/scikit-learn", "solver = \"lsqr\"\ntol = 1e-14"),
+        experiment("stopped early", "python/scikit-learn", "solver = \"lsqr\"\ntol = 1e-2"),
+    ];
+    place.write("solvers.toml", &spec.concat());
+    let done = place.run(&["solvers.toml", "--quiet"]).success();
+    let comparison = place.comparison("solvers");
+    let pair = |i: usize| &comparison["cases"][i]["pairs"][0];
+    for accepted in [0, 2, 3] {
+        assert_eq!(pair(accepted)["comparable"], true, "{:#}", pair(accepted));
+    }
+    assert!(done.stdout.contains("rust/linfa stopped at its iteration cap (2000)"), "{}", done.stdout);
+    refused(pair(1), "rust/linfa is");
+    refused(pair(4), "python/scikit-learn is");
+    for refused_pair in [1, 4] {
+        refused(pair(refused_pair), "from the optimum");
+    }
+}
+
+/// The allowance of threads is binding, its use is not.
+#[test]
+fn fewer_threads_than_allowed_are_accepted() {
+    if std::thread::available_parallelism().map_or(1, usize::from) < 2 {
+        // Skipped: with one CPU no trial may be allowed two threads.
+        return;
+    }
+    let (pair, code) = judged_with("threads = 2", &["one_thread"]).remove(0);
+    assert_eq!((code, &pair["comparable"]), (0, &Value::Bool(true)), "{pair:#}");
 }
 
 #[test]

@@ -25,7 +25,7 @@ pub use manifest::{
     TRAIN_ROWS, TRAIN_TARGET,
 };
 pub use preparation::{Dtype, Preparation, Scale};
-pub use prepare::{find, prepare};
+pub use prepare::{by_hash, find, prepare};
 pub use split::split_sizes;
 pub use tensor::TensorDtype;
 

@@ -65,6 +65,23 @@ pub fn find(source: &Source, preparation: &Preparation, cache: &Path) -> Result<
     Ok(open_indexed(&index, cache).unwrap_or(None))
 }
 
+/// Finds the intact bundle of a hash, whatever it was made from.
+///
+/// # Errors
+/// A file of it cannot be read or has another hash than its manifest says.
+pub fn by_hash(hash: &str, cache: &Path) -> Result<Option<Bundle>, DataError> {
+    for entry in fs::read_dir(cache.join("bundles")).into_iter().flatten().flatten() {
+        // What cannot be opened is not asked for: its hash is not known.
+        if let Ok(bundle) = Bundle::open(&entry.path().join("manifest.json"))
+            && bundle.hash() == hash
+        {
+            bundle.verify()?;
+            return Ok(Some(bundle));
+        }
+    }
+    Ok(None)
+}
+
 /// Where the index names the bundle's key.
 fn index_path(
     source: &Source,

@@ -7,12 +7,15 @@ import threading
 import time
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from benchrun_kit import ReadBack
 
 
 def create(request):  # noqa: ANN001, ANN201 - tests use it as a third party would
     """A model with the fault that the settings name."""
+    if request.algorithm == "acme:sgd":
+        return SuspectSgd(request)
     return Suspect(request)
 
 
@@ -28,6 +31,8 @@ class Suspect:
             self.alpha *= 3
         if self.fault == "other_alpha":
             self.claimed_alpha = self.alpha
+        if self.fault == "one_thread":
+            threadpool_limits(1)
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> None:
         """Solve, or do something else."""
@@ -115,3 +120,43 @@ class Suspect:
             "coefficients": self.coefficients,
             "intercept": np.array([self.intercept]),
         }
+
+
+class SuspectSgd:
+    """The toy's averaged gradient descent written in another way, from other draws; it may be cut short."""
+
+    def __init__(self, request) -> None:  # noqa: ANN001
+        self.cut = request.settings["cut"]
+        self.claimed = dict(request.hyperparameters)
+        self.seed = request.seed
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> None:
+        """The intercept is one more weight; all orders are drawn at once."""
+        epochs = self.claimed["epochs"] if self.cut == "none" else 1
+        self.done = self.claimed["epochs"] if self.cut == "hidden" else epochs
+        random = np.random.Generator(np.random.SFC64(self.seed))
+        rows = np.column_stack([X, np.ones(len(X))])
+        orders = np.argsort(random.random((epochs, len(X))), axis=1).ravel()
+        path = np.empty((len(orders) + 1, rows.shape[1]))
+        path[0] = 0.0
+        for step, i in enumerate(orders):
+            path[step + 1] = path[step] + self.claimed["rate"] * (y[i] - rows[i] @ path[step]) * rows[i]
+        self.weights = path[1:].mean(axis=0)
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """One product."""
+        return X @ self.weights[:-1] + self.weights[-1]
+
+    def read_back(self, warned: object) -> ReadBack:
+        """What was used, or what the fault claims."""
+        return ReadBack(
+            hyperparameters=self.claimed,
+            settings={"cut": self.cut},
+            dtype="float64",
+            layout="row-major",
+            work={"epochs": self.done},
+        )
+
+    def outputs(self, X: np.ndarray) -> dict[str, np.ndarray]:
+        """What the task wants."""
+        return {"predictions": self.predict(X)}

@@ -14,6 +14,8 @@ def create(request):  # noqa: ANN001, ANN201 - a third party need not annotate
         return Ridge(parameters["alpha"], parameters["fit_intercept"])
     if request.algorithm == "acme:median":
         return Quantile(parameters["quantile"])
+    if request.algorithm == "acme:sgd":
+        return AveragedSgd(request.seed, parameters["epochs"], parameters["rate"])
     raise Unsupported(f"no {request.algorithm} here")
 
 
@@ -73,6 +75,50 @@ class Quantile:
         """What was used."""
         return ReadBack(
             hyperparameters={"quantile": self.quantile}, settings={}, dtype="float64", layout="row-major"
+        )
+
+    def outputs(self, X: np.ndarray) -> dict[str, np.ndarray]:
+        """What the task wants."""
+        return {"predictions": self.predict(X)}
+
+
+class AveragedSgd:
+    """Least squares by stochastic gradient descent, averaged over all steps (Polyak and Juditsky 1992)."""
+
+    def __init__(self, seed: int, epochs: int, rate: float) -> None:
+        self.seed = seed
+        self.epochs = epochs
+        self.rate = rate
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> None:
+        """Step after step, each against the gradient of one row."""
+        random = np.random.default_rng(self.seed)
+        weights, intercept = np.zeros(X.shape[1]), 0.0
+        weight_sum, intercept_sum = np.zeros(X.shape[1]), 0.0
+        self.done = 0
+        for _ in range(self.epochs):
+            for i in random.permutation(len(X)):
+                step = self.rate * (X[i] @ weights + intercept - y[i])
+                weights -= step * X[i]
+                intercept -= step
+                weight_sum += weights
+                intercept_sum += intercept
+            self.done += 1
+        steps = self.done * len(X)
+        self.weights, self.intercept = weight_sum / steps, intercept_sum / steps
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        """One product."""
+        return X @ self.weights + self.intercept
+
+    def read_back(self, warned: object) -> ReadBack:
+        """What was used; the epochs are counted."""
+        return ReadBack(
+            hyperparameters={"epochs": self.epochs, "rate": self.rate},
+            settings={},
+            dtype=self.weights.dtype.name,
+            layout="row-major",
+            work={"epochs": self.done},
         )
 
     def outputs(self, X: np.ndarray) -> dict[str, np.ndarray]:
