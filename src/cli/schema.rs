@@ -17,6 +17,7 @@ pub const SCHEMAS: &[(&str, fn() -> Schema)] = &[
     ("sample_row", || schema_for!(crate::store::rows::SampleRow)),
     ("parity_row", || schema_for!(crate::store::rows::ParityRow)),
     ("comparison", || schema_for!(crate::analysis::comparison::Comparison)),
+    ("calibration", || schema_for!(crate::analysis::calibration::Calibration)),
     ("plan", || schema_for!(crate::report::plan::PlanReport)),
     ("datasets", || schema_for!(Vec<crate::report::list::DatasetReport>)),
     ("algorithms", || schema_for!(Vec<crate::task::TaskDef>)),
