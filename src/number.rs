@@ -23,6 +23,11 @@ pub fn ratio(value: f64) -> String {
     if (0.9..1.1).contains(&value) { format!("{value:.3}") } else { significant(value) }
 }
 
+/// A fraction in percent, without the sign, with four decimals at most: `2.5` for 0.025.
+pub fn percent(fraction: f64) -> String {
+    format!("{}", (fraction * 1e6).round() / 1e4)
+}
+
 /// A time in nanoseconds, in the unit that fits.
 pub fn time(ns: f64) -> String {
     let (value, unit) = match ns {
@@ -65,6 +70,8 @@ mod tests {
         assert_eq!(time(61_240.0), "61.2 µs");
         assert_eq!(time(1.5e9), "1.50 s");
         assert_eq!(bytes(148.4 * 1024.0 * 1024.0), "148 MiB");
+        assert_eq!(percent(0.07), "7");
+        assert_eq!(percent(0.025), "2.5");
         assert_eq!(significant(0.000_123_4), "0.000123");
         assert_eq!(significant(0.0), "0");
         assert_eq!(score(0.452_573_4), "0.452573");

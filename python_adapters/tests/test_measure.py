@@ -41,6 +41,37 @@ class Machine:
         return measurement.run(Repeat(**{**defaults, **rules}), *listener)
 
 
+class SlowdownTest(unittest.TestCase):
+    """On a clock that every reading moves by 1 ns, as real ones do: otherwise nobody could wait by it."""
+
+    def samples(self, slowdown: float, cost: int, min_sample_ns: int) -> Samples:
+        now = 0
+
+        def wall() -> int:
+            nonlocal now
+            now += 1
+            return now
+
+        def work() -> None:
+            nonlocal now
+            now += cost
+
+        measurement = Measurement(work, itertools.repeat(()), slowdown, wall=wall, cpu=lambda: now)
+        return measurement.run(Repeat(2, 3, 3, 0, min_sample_ns))
+
+    def test_every_sample_is_stretched_inside_both_clocks(self) -> None:
+        for slowdown, expected in [(0.0, 10_001), (0.01, 10_101), (0.5, 15_002), (3.0, 40_004)]:
+            samples = self.samples(slowdown, 10_000, 0)
+            self.assertEqual(samples.wall_ns, [expected] * 3)
+            self.assertTrue(all(c >= w for c, w in zip(samples.cpu_ns, samples.wall_ns, strict=True)))
+
+    def test_a_sample_of_many_calls_is_stretched_as_a_whole(self) -> None:
+        samples = self.samples(0.5, 7, 1000)
+        for wall, calls in zip(samples.wall_ns, samples.calls, strict=True):
+            self.assertGreater(calls, 1)
+            self.assertAlmostEqual(wall, calls * 7 * 1.5, delta=3)
+
+
 class RepetitionTest(unittest.TestCase):
     def test_every_call_alone_where_no_least_duration_is_asked(self) -> None:
         machine = Machine(lambda call: 10 + call)

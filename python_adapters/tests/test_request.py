@@ -51,6 +51,13 @@ class RequestTest(unittest.TestCase):
         self.assertEqual([phase.batch_rows for phase in read.phases], [None, 2])
         self.assertEqual(vars(read.phases[1].repeat), support.ONCE)
 
+    def test_nothing_is_slowed_unless_asked(self) -> None:
+        self.assertEqual(self.read(request()).slowdown, 0)
+        self.assertEqual(self.read(request(slowdown=0.05)).slowdown, 0.05)
+        self.assertEqual(self.read(request(slowdown=3)).slowdown, 3)
+        self.refused(request(slowdown="5%"), 'request.slowdown is "5%", but must be a number')
+        self.refused(request(slowdown=-0.1), "request.slowdown is -0.1, but must be at least 0")
+
     def test_only_the_first_line_is_read(self) -> None:
         stream = io.BytesIO(json.dumps(request()).encode() + b"\nmore")
         read_request(stream)

@@ -31,7 +31,7 @@ pub fn arm<'a>(id: &'a str, against: Option<&'a str>, fit_ns: &'a [f64]) -> Arm<
 pub fn manifest(run: &str, created_unix_ms: u64, arms: &[Arm<'_>]) -> Manifest {
     let arms: Vec<serde_json::Value> = arms
         .iter()
-        .map(|a| serde_json::json!({ "implementation": a.id, "settings": {}, "compared_with": a.against, "unsupported": null }))
+        .map(|a| serde_json::json!({ "implementation": a.id, "settings": {}, "compared_with": a.against, "slowdown": 0.0, "unsupported": null }))
         .collect();
     let machine = serde_json::json!({
         "host": "h", "os": "Linux", "kernel": "6", "architecture": "x86_64", "cpu_model": null, "cpus": 2, "cpu_set": [0, 1],

@@ -5,8 +5,10 @@
 //!                                                                                 ├─ sensitivity: beside the verdict
 //!                                                                                 ├─ groups, trend: over cases, over runs
 //!                                                                                 └─ regression: the CI gate
+//! pairing ─► calibration: what the judge's promises are worth on a machine
 //! ```
 
+pub mod calibration;
 pub mod comparison;
 pub mod evidence;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::facts::TrialFacts;
 use crate::executor::event::Status;
+use crate::number::percent;
 use crate::stats::describe::median;
 use crate::store::manifest::ArmRecord;
 use crate::store::state::TrialRecord;
@@ -72,7 +73,7 @@ pub fn arm(record: &ArmRecord, trials: &[&TrialFacts]) -> ArmSummary {
         metrics: medians(metrics),
         peak_rss_bytes: over(ok.iter().filter_map(|t| t.peak_rss_bytes).collect()),
         peak_increment_bytes: over(ok.iter().filter_map(increment).collect()),
-        remarks: remarks(&ok),
+        remarks: remarks(record, &ok),
     }
 }
 
@@ -95,17 +96,17 @@ pub fn failures(trials: &[&TrialFacts]) -> Vec<Failure> {
     failures.into_values().collect()
 }
 
-fn remarks(ok: &[&TrialFacts]) -> Vec<String> {
+fn remarks(record: &ArmRecord, ok: &[&TrialFacts]) -> Vec<String> {
     use crate::task::parameter::Value;
     let capped = ok
         .iter()
         .filter_map(|t| t.receipt.as_ref())
         .find(|r| r.work.get("converged") == Some(&Value::Bool(false)));
-    capped
-        .map(|receipt| match receipt.work.get("iterations") {
-            Some(iterations) => format!("stopped at its iteration cap ({iterations})"),
-            None => "stopped at its iteration cap".to_owned(),
-        })
-        .into_iter()
-        .collect()
+    let slowed = (record.slowdown > 0.0)
+        .then(|| format!("was slowed by {} % for calibration", percent(record.slowdown)));
+    let capped = capped.map(|receipt| match receipt.work.get("iterations") {
+        Some(iterations) => format!("stopped at its iteration cap ({iterations})"),
+        None => "stopped at its iteration cap".to_owned(),
+    });
+    slowed.into_iter().chain(capped).collect()
 }

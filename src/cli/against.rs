@@ -107,6 +107,7 @@ impl OldBuild {
                         implementation: id,
                         base: arm.base.clone(),
                         compared_with: None,
+                        slowdown: 0.0,
                         unsupported: None,
                     });
                 }

@@ -10,13 +10,14 @@ use crate::number;
 /// Removes folders of the cache.
 pub fn clean(args: &CleanArgs) -> Result<Exit, Failure> {
     let cache = cache_root().map_err(|e| Failure::store(&e))?;
-    let every = [Cleaned::Bundles, Cleaned::Data, Cleaned::Envs, Cleaned::Adapters];
+    let every = [Cleaned::Bundles, Cleaned::Data, Cleaned::Envs, Cleaned::Adapters, Cleaned::Calibration];
     for what in every.into_iter().filter(|w| args.what.is_empty() || args.what.contains(w)) {
         let folder = cache.join(match what {
             Cleaned::Bundles => "bundles",
             Cleaned::Data => "data",
             Cleaned::Envs => "envs",
             Cleaned::Adapters => "adapters",
+            Cleaned::Calibration => crate::store::calibration::FOLDER,
         });
         if !folder.exists() {
             continue;

@@ -1,6 +1,7 @@
 //! The command line: one file for each subcommand.
 
 mod against;
+mod calibrate;
 mod clean;
 mod compare;
 mod data;
@@ -21,6 +22,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::analysis::selection::Filter;
+use crate::plan::calibration::Slowdowns;
 use crate::report::FORMATS;
 
 /// The referee of machine-learning benchmarks: Rust against Python on the same bytes.
@@ -70,6 +72,8 @@ enum Command {
     Compare(CompareArgs),
     /// Reads results of another tool (`docs/import.md`) into a run that `compare` judges by the same gate.
     Import(ImportArgs),
+    /// Measures on this machine how often the judge sees a difference where there is none, and finds one that is there.
+    Calibrate(CalibrateArgs),
     /// Prints a JSON Schema, for example `spec`; an unknown name lists them all.
     Schema {
         /// The schema's name.
@@ -81,7 +85,7 @@ enum Command {
     /// Makes Python environments.
     #[command(subcommand)]
     Env(EnvCommand),
-    /// Removes what the cache holds: bundles, data, environments, unpacked adapters.
+    /// Removes what the cache holds: bundles, data, environments, unpacked adapters, calibrations.
     Clean(CleanArgs),
     /// Says which build this is and where its adapters are, for `--against`.
     #[command(hide = true)]
@@ -238,6 +242,30 @@ struct ImportArgs {
     baseline: Option<String>,
 }
 
+#[derive(Debug, Args)]
+struct CalibrateArgs {
+    /// A spec, whose implementations are each compared with themselves: a path, or the name of a shipped one.
+    #[arg(value_name = "SPEC", default_value = "calibration")]
+    spec: String,
+    #[command(flatten)]
+    places: Places,
+    /// How often each implementation is compared with itself on each case.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
+    comparisons: u32,
+    /// The slow-downs to inject and find, in percent, with commas between them; empty for none.
+    #[arg(long, value_name = "LIST", default_value = "1%,2%,5%,10%")]
+    slowdowns: Slowdowns,
+    /// Starts a new calibration even where an unfinished one could be continued.
+    #[arg(long)]
+    fresh: bool,
+    /// Shows no progress.
+    #[arg(short, long)]
+    quiet: bool,
+    /// How the calibration is printed.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
 #[derive(Debug, Subcommand)]
 enum DataCommand {
     /// Downloads data sets of the catalogue into the cache and verifies them.
@@ -280,6 +308,7 @@ enum Cleaned {
     Data,
     Envs,
     Adapters,
+    Calibration,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -302,6 +331,7 @@ pub fn main() -> ExitCode {
         Command::List(args) => list::list(&args),
         Command::Compare(args) => compare::compare(&args),
         Command::Import(args) => import::import(&args),
+        Command::Calibrate(args) => calibrate::calibrate(&args),
         Command::Schema { name } => schema::schema(&name),
         Command::Data(command) => data::data(&command),
         Command::Env(EnvCommand::Sync { implementation, places }) => env::sync(&implementation, &places),

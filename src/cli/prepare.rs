@@ -131,6 +131,7 @@ fn case_record(plan: &Plan, case: &Case, workspace: &Workspace, bundle: String) 
             .unwrap_or_default(),
         compared_with: arm.compared_with.clone(),
         unsupported: arm.unsupported.clone(),
+        slowdown: arm.slowdown,
     };
     CaseRecord {
         id: case.id.clone(),

@@ -1,6 +1,6 @@
 //! `benchrun SPEC…`: load → check → plan → prepare → execute → store → compare → report.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::against::OldBuild;
 use super::compare::report;
@@ -21,10 +21,7 @@ use crate::worker::handle::Interrupt;
 
 /// Runs every spec in turn.
 pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
-    if cfg!(debug_assertions) {
-        let failure = Failure::usage("this is a debug build, whose times mean nothing");
-        return Err(failure.hint(Some("build with `cargo build --release`")));
-    }
+    refuse_debug_build()?;
     let workspace = Workspace::open(&args.places)?;
     // Every spec is checked before the first one runs.
     let specs =
@@ -49,6 +46,15 @@ pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
     Ok(worst)
 }
 
+/// Measuring refuses debug builds.
+pub fn refuse_debug_build() -> Result<(), Failure> {
+    if cfg!(debug_assertions) {
+        let failure = Failure::usage("this is a debug build, whose times mean nothing");
+        return Err(failure.hint(Some("build with `cargo build --release`")));
+    }
+    Ok(())
+}
+
 fn one(
     args: &RunArgs,
     workspace: &Workspace,
@@ -69,10 +75,7 @@ fn one(
         say(&format!("the budget leaves out {trimmed} cases"));
     }
     let prepared = prepare(&plan, workspace, machine, &text.folder, old, args.quiet)?;
-    // Workers run in folders of their own, so every path that they are given is absolute, and free of links.
-    let results = &args.places.results;
-    let results = std::fs::create_dir_all(results).and_then(|()| results.canonicalize());
-    let results = results.map_err(|e| Failure::store(&e))?;
+    let results = results_folder(&args.places.results)?;
     let mut folder = open(&results, args.fresh, &prepared, text)?;
     // A continued run keeps its largest number of blocks, whatever would fit the budget by now.
     plan.blocks = folder.manifest.blocks;
@@ -82,7 +85,7 @@ fn one(
     }
     logging::to_file(&folder.path.join("run.log"));
 
-    let end = execute(args, &plan, &prepared, &mut folder, interrupt)?;
+    let end = execute(&plan, &prepared, &mut folder, interrupt, args.quiet, args.keep_outputs)?;
     parquet::write_all(&folder.path, &folder.manifest, &folder.state)?;
     let (comparison, conditions) = compare(&Evidence::read(&folder.path)?, &Options::default());
     parquet::write_parity(&folder.path, &[rows::contract(&folder.state), conditions].concat())?;
@@ -91,15 +94,23 @@ fn one(
     Ok(if end == RunEnd::Interrupted { Exit::Interrupted } else { exit })
 }
 
-fn execute(
-    args: &RunArgs,
+/// The folder of the results. Workers run in folders of their own, so every path that they are given is absolute, and free of links.
+pub fn results_folder(results: &Path) -> Result<PathBuf, Failure> {
+    let results = std::fs::create_dir_all(results).and_then(|()| results.canonicalize());
+    results.map_err(|e| Failure::store(&e))
+}
+
+/// Runs what is not there yet, and shows how it gets on.
+pub fn execute(
     plan: &Plan,
     prepared: &Prepared,
     folder: &mut RunFolder,
     interrupt: &Interrupt,
+    quiet: bool,
+    keep_outputs: bool,
 ) -> Result<RunEnd, Failure> {
     let expected = Expected::new(plan, &folder.state);
-    let progress = Progress::start(expected, folder.state.counted_trials(), args.quiet);
+    let progress = Progress::start(expected, folder.state.counted_trials(), quiet);
     let execution = Execution {
         plan,
         folder,
@@ -108,7 +119,7 @@ fn execute(
         cpus: prepared.cpus.clone(),
         interrupt,
         listeners: progress.iter().map(|p| p.sender.clone()).collect(),
-        keep_outputs: args.keep_outputs,
+        keep_outputs,
     };
     let end = execution.run();
     if let Some(progress) = progress {
@@ -118,7 +129,7 @@ fn execute(
 }
 
 /// Continues the newest unfinished run if it is the same in everything that matters, or starts a new one.
-fn open(results: &Path, fresh: bool, prepared: &Prepared, text: &SpecText) -> Result<RunFolder, Failure> {
+pub fn open(results: &Path, fresh: bool, prepared: &Prepared, text: &SpecText) -> Result<RunFolder, Failure> {
     let manifest = prepared.manifest.clone();
     if !fresh {
         match RunFolder::resume(results, &manifest.spec, &manifest.fingerprint)? {
@@ -143,13 +154,13 @@ fn open(results: &Path, fresh: bool, prepared: &Prepared, text: &SpecText) -> Re
 }
 
 /// A path as seen from here.
-fn relative(path: &Path) -> String {
+pub fn relative(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(&here).unwrap_or(path).display().to_string()
 }
 
 /// The first Ctrl-C or SIGTERM ends the trial in flight and writes what is there; a second one ends at once.
-fn on_interrupt() -> Result<Interrupt, Failure> {
+pub fn on_interrupt() -> Result<Interrupt, Failure> {
     let interrupt = Interrupt::default();
     let handler = interrupt.clone();
     ctrlc::set_handler(move || {

@@ -18,6 +18,7 @@ pub const SCHEMAS: &[(&str, fn() -> Schema)] = &[
     ("parity_row", || schema_for!(crate::store::rows::ParityRow)),
     ("report", || schema_for!(crate::report::Report)),
     ("records", || schema_for!(crate::import::record::Records)),
+    ("calibration", || schema_for!(crate::analysis::calibration::Calibration)),
     ("plan", || schema_for!(crate::report::plan::PlanReport)),
     ("datasets", || schema_for!(Vec<crate::report::list::DatasetReport>)),
     ("algorithms", || schema_for!(Vec<crate::task::TaskDef>)),

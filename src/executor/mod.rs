@@ -237,7 +237,7 @@ impl Execution<'_> {
         let plan = self.plan;
         let (experiment, def, protocol) = (plan.experiment(case), plan.def(case), &plan.spec.protocol);
         let bundle = self.bundles[case.id.as_str()];
-        let launcher = &self.launchers[&arm.implementation];
+        let launcher = &self.launchers[&arm.base];
         let id = trial_id(&case.id, block, &arm.implementation, attempt);
         let folder = self.work_folder(&id);
         let output_dir = folder.join("outputs");
@@ -258,6 +258,7 @@ impl Execution<'_> {
             device: "cpu".to_owned(),
             dtype: experiment.dtype.clone(),
             phases: plan.phases(bundle.rows(TEST_FEATURES).unwrap_or(0)),
+            slowdown: arm.slowdown,
         };
         let log = self.folder.path.join("logs").join(format!("{id}.log"));
         let start = launcher.start(folder, log, protocol, &self.cpus);

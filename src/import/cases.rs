@@ -132,6 +132,7 @@ impl<'a> Case<'a> {
             implementation: id.to_owned(),
             settings: settings(id),
             compared_with: (id != baseline && has_baseline).then(|| baseline.to_owned()),
+            slowdown: 0.0,
             unsupported: None,
         };
         CaseRecord {

@@ -55,6 +55,11 @@ impl Machine {
     }
 }
 
+/// Processes that wanted to run, on average over the last minute; nothing where the system does not tell.
+pub fn load_average() -> Option<f64> {
+    fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
+}
+
 fn field(path: &str, key: &str) -> Option<String> {
     let text = fs::read_to_string(path).ok()?;
     let line = text.lines().find(|l| l.split(':').next().is_some_and(|k| k.trim() == key))?;

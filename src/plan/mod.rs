@@ -3,6 +3,7 @@
 //! Cases are held; trials and orders are derived from them and the seed when they are asked for, so that a matrix of a million
 //! trials plans in seconds and every order can be told again from the recorded seed.
 
+pub mod calibration;
 pub mod estimate;
 pub mod order;
 mod seed;
@@ -43,7 +44,7 @@ pub struct Case {
 }
 
 /// One implementation asked to solve one case.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Arm {
     /// Its id among the arms of the case: the implementation's own, or that of a variant of it.
     pub implementation: String,
@@ -53,6 +54,8 @@ pub struct Arm {
     pub compared_with: Option<String>,
     /// Why it is not asked, where the plan already knows that it cannot honour the request.
     pub unsupported: Option<String>,
+    /// The slow-down that its workers inject, as a fraction; 0 except in a calibration.
+    pub slowdown: f64,
 }
 
 impl Plan {
@@ -77,6 +80,7 @@ impl Plan {
                             &def.algorithm,
                             &def.hyperparameters,
                         ),
+                        slowdown: 0.0,
                     })
                     .collect();
                 cases.push(Case { id: identity.case_id(def), experiment: e, index: i, arms });

@@ -1,5 +1,6 @@
 //! Reports: one file for each format, and the progress that a person sees while a run goes on.
 
+pub mod calibration;
 mod case;
 mod csv;
 mod grid;

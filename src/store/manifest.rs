@@ -12,6 +12,7 @@ use crate::monitor::machine::Machine;
 use crate::spec::Blocks;
 use crate::task::parameter::Parameters;
 use crate::task::{Equivalence, Tolerances};
+use crate::worker::protocol::is_zero;
 
 /// The version of everything in a run's folder. It grows when a reader would have to know.
 pub const SCHEMA_VERSION: u32 = 2;
@@ -180,6 +181,9 @@ pub struct ArmRecord {
     pub compared_with: Option<String>,
     /// Why it is not asked.
     pub unsupported: Option<String>,
+    /// The slow-down that was injected into its timed phases, as a fraction: only `benchrun calibrate` injects one, and 0 is left out.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub slowdown: f64,
 }
 
 impl BundleRecord {

@@ -1,5 +1,6 @@
 //! Where results are kept: the journal that loses nothing, the run's folder, and the Parquet that others read.
 
+pub mod calibration;
 pub mod journal;
 pub mod manifest;
 pub mod parquet;

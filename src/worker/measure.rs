@@ -19,6 +19,9 @@ const CLEARLY_LONG: u64 = 1000;
 
 /// Repeats `call` as [`Repeat`] says, and gives the last call's result. Each call gets its number, so that it can rotate over inputs.
 ///
+/// `slowdown`, a fraction, is injected into every sample: after its calls the worker spins on the wall clock, inside the clocks, until the
+/// sample has taken `1 + slowdown` times its own time, as if the work itself took longer. It serves `benchrun calibrate` alone and is 0 elsewhere.
+///
 /// The same rules as the Python kit's (`benchrun_kit/measure.py`): the wall clock is read inside the CPU clock, which needs a system call; the
 /// last result of a sample is freed after the clocks are read.
 ///
@@ -27,9 +30,10 @@ const CLEARLY_LONG: u64 = 1000;
 pub fn measure<R, E>(
     clock: &impl Clock,
     repeat: &Repeat,
+    slowdown: f64,
     call: impl FnMut(u64) -> Result<R, E>,
 ) -> Result<(Samples, Option<R>), E> {
-    let mut measurement = Measurement { clock, call, number: 0, last: None };
+    let mut measurement = Measurement { clock, slowdown, call, number: 0, last: None };
     let mut singles = Vec::new();
     for _ in 0..repeat.warmup {
         singles.push(measurement.time(1)?.0);
@@ -51,6 +55,7 @@ pub fn measure<R, E>(
 
 struct Measurement<'c, C, F, R> {
     clock: &'c C,
+    slowdown: f64,
     call: F,
     number: u64,
     last: Option<R>,
@@ -66,7 +71,14 @@ impl<C: Clock, R, E, F: FnMut(u64) -> Result<R, E>> Measurement<'_, C, F, R> {
         for number in self.number..self.number + calls {
             last = Some((self.call)(number)?);
         }
-        let wall = self.clock.wall_ns() - wall_began;
+        let mut wall = self.clock.wall_ns() - wall_began;
+        if self.slowdown > 0.0 {
+            let until = slowed(wall, self.slowdown);
+            while wall < until {
+                std::hint::spin_loop();
+                wall = self.clock.wall_ns() - wall_began;
+            }
+        }
         let cpu = self.clock.cpu_ns() - cpu_began;
         self.number += calls;
         self.last = last;
@@ -94,6 +106,17 @@ impl<C: Clock, R, E, F: FnMut(u64) -> Result<R, E>> Measurement<'_, C, F, R> {
     }
 }
 
+/// `1 + slowdown` times a time in nanoseconds.
+#[expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "times of less than 100 days; a cast to an integer saturates"
+)]
+fn slowed(wall_ns: u64, slowdown: f64) -> u64 {
+    (wall_ns as f64 * (1.0 + slowdown)).round() as u64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,7 +140,7 @@ mod tests {
     fn run(cost: u64, repeat: Repeat) -> (Samples, u64) {
         let clock = Mock { now: Cell::new(0) };
         let mut last = 0;
-        let measured = measure::<_, Infallible>(&&clock, &repeat, |number| {
+        let measured = measure::<_, Infallible>(&&clock, &repeat, 0.0, |number| {
             clock.now.set(clock.now.get() + cost);
             last = number;
             Ok(())
@@ -148,6 +171,52 @@ mod tests {
         let once = Repeat { warmup: 0, min_samples: 1, max_samples: 1, max_time_ns: 0, min_sample_ns: 0 };
         let (samples, calls) = run(10, once);
         assert_eq!((samples.wall_ns, calls), (vec![10], 1));
+    }
+
+    /// A clock that every reading moves by 1 ns, as real ones do: otherwise nobody could wait by it.
+    struct Ticking(Cell<u64>);
+
+    impl Clock for &Ticking {
+        fn wall_ns(&self) -> u64 {
+            self.0.set(self.0.get() + 1);
+            self.0.get()
+        }
+        fn cpu_ns(&self) -> u64 {
+            self.0.get()
+        }
+    }
+
+    fn walls(cost: u64, slowdown: f64, repeat: Repeat) -> Samples {
+        let clock = Ticking(Cell::new(0));
+        let work = |_| {
+            clock.0.set(clock.0.get() + cost);
+            Ok::<_, Infallible>(())
+        };
+        measure(&&clock, &repeat, slowdown, work).unwrap().0
+    }
+
+    #[test]
+    fn a_slowdown_stretches_every_sample_inside_both_clocks() {
+        let alone = Repeat { min_sample_ns: 0, ..REPEAT };
+        let own = walls(10_000, 0.0, alone);
+        assert!(own.wall_ns.iter().all(|w| *w == 10_001), "{own:?}");
+        for (slowdown, wall) in [(0.01, 10_101), (0.5, 15_002), (3.0, 40_004)] {
+            let slowed = walls(10_000, slowdown, alone);
+            assert!(slowed.wall_ns.iter().all(|w| *w == wall), "{slowed:?}");
+            assert!(
+                slowed.cpu_ns.iter().zip(&slowed.wall_ns).all(|(c, w)| c >= w),
+                "the spinning costs CPU time"
+            );
+        }
+    }
+
+    #[test]
+    fn a_slowed_sample_of_many_calls_is_stretched_as_a_whole() {
+        let samples = walls(7, 0.5, REPEAT);
+        for (wall, calls) in samples.wall_ns.iter().zip(&samples.calls) {
+            assert!(*calls > 1 && *wall >= 1_000, "{samples:?}");
+            assert!((calls * 21 / 2..=calls * 21 / 2 + 3).contains(wall), "{samples:?}");
+        }
     }
 
     #[test]

@@ -125,11 +125,12 @@ fn regression(
         begin(channel, &phase.name)?;
         let samples = match (phase.kind, &model) {
             (PhaseKind::Fit, _) => {
-                let (samples, fitted) = measure(&SystemClock, &phase.repeat, |_| fit(&*regressor, &arrays))?;
+                let (samples, fitted) =
+                    measure(&SystemClock, &phase.repeat, request.slowdown, |_| fit(&*regressor, &arrays))?;
                 model = fitted;
                 samples
             }
-            (PhaseKind::Predict, Some(model)) => predict(&**model, &arrays.test_x, phase)?,
+            (PhaseKind::Predict, Some(model)) => predict(&**model, &arrays.test_x, phase, request.slowdown)?,
             (PhaseKind::Predict, None) => {
                 return Err(Ended::Failed {
                     kind: "InvalidRequest",
@@ -175,6 +176,7 @@ fn predict(
     model: &dyn FittedRegressor,
     test: &Array2<f64>,
     phase: &PhaseRequest,
+    slowdown: f64,
 ) -> Result<super::measure::Samples, Ended> {
     let rows = phase.batch_rows.unwrap_or(test.nrows());
     if rows == 0 || rows > test.nrows() {
@@ -183,7 +185,7 @@ fn predict(
     }
     let batches: Vec<ArrayView2<'_, f64>> =
         test.axis_chunks_iter(Axis(0), rows).take(test.nrows() / rows).collect();
-    let (samples, _) = measure(&SystemClock, &phase.repeat, |number| {
+    let (samples, _) = measure(&SystemClock, &phase.repeat, slowdown, |number| {
         let batch = batches[usize::try_from(number).unwrap_or_default() % batches.len()];
         Ok::<_, Ended>(black_box(model.predict(black_box(batch))))
     })?;

@@ -50,6 +50,18 @@ pub struct Request {
     pub dtype: String,
     /// The timed phases in the order in which they run.
     pub phases: Vec<PhaseRequest>,
+    /// A slow-down to inject into every sample of `phases`, as a fraction of its own time: at 0.05 the worker spins after the sample's
+    /// calls, inside the clocks, until the sample has taken 1.05 times as long. It exists for `benchrun calibrate` alone, which asks
+    /// whether the judge finds it; no spec can ask for it, and the run's manifest names it beside the arm that got it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(range(min = 0.0))]
+    pub slowdown: f64,
+}
+
+/// Whether nothing is slowed, so that ordinary requests and records do not mention it.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+pub(crate) fn is_zero(slowdown: &f64) -> bool {
+    *slowdown == 0.0
 }
 
 /// One timed phase and how often to repeat it.

@@ -2,6 +2,7 @@
 
 mod adapters;
 mod blocks;
+mod calibrate;
 mod commands;
 mod compare;
 mod frauds;

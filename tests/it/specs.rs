@@ -149,5 +149,5 @@ fn a_missing_spec_names_those_that_are_shipped() {
     let place = Place::new();
     let done = place.run(&["nothing.toml"]);
     assert_eq!(done.code, Some(2));
-    assert!(done.stderr.contains("shipped specs: classical"), "{}", done.stderr);
+    assert!(done.stderr.contains("shipped specs: calibration, classical"), "{}", done.stderr);
 }

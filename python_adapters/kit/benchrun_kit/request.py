@@ -60,6 +60,8 @@ class Request:
     device: str
     dtype: str
     phases: list[PhaseRequest]
+    #: For `benchrun calibrate` alone: the fraction by which every sample is slowed; `measure.py` says how.
+    slowdown: float = 0.0
 
 
 def read_request(stream: BinaryIO) -> Request:
@@ -101,16 +103,17 @@ def _decode(kind: Any, raw: Any, where: str) -> Any:  # noqa: ANN401, a decoder 
         return [_decode(item, value, f"{where}[{i}]") for i, value in enumerate(_expect(list, raw, where))]
     if kind == int | None:
         return None if raw is None else _decode(int, raw, where)
-    value = _expect(get_origin(kind) or kind, raw, where)
-    if kind is int and value < 0:
+    # JSON does not tell 1 from 1.0.
+    value = _expect((float, int) if kind is float else get_origin(kind) or kind, raw, where)
+    if kind in (int, float) and value < 0:
         raise RequestError(f"{where} is {value}, but must be at least 0")
     return value
 
 
-_NAMES = {dict: "an object", list: "a list", str: "a text", int: "a whole number"}
+_NAMES = {dict: "an object", list: "a list", str: "a text", int: "a whole number", (float, int): "a number"}
 
 
-def _expect(kind: type, raw: Any, where: str) -> Any:  # noqa: ANN401, as above
+def _expect(kind: type | tuple[type, ...], raw: Any, where: str) -> Any:  # noqa: ANN401, as above
     # In Python a truth value is a whole number; in the protocol it is not.
     if not isinstance(raw, kind) or isinstance(raw, bool):
         raise RequestError(f"{where} is {_shown(raw)}, but must be {_NAMES[kind]}")

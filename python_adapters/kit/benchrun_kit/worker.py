@@ -60,7 +60,7 @@ def _trial(channel: Channel, request: Request, manifest: Manifest) -> None:
         inputs = phases.inputs(request.task, arrays)
         for phase in request.phases:
             work = phases.KINDS[phase.kind](model, inputs, phase)
-            measurement = Measurement(work.call, work.arguments)
+            measurement = Measurement(work.call, work.arguments, request.slowdown)
             with _phase(channel, phase.name):
                 samples = measurement.run(phase.repeat, _heartbeat(channel, phase.name))
             channel.send("samples", phase=phase.name, **vars(samples))
