@@ -22,11 +22,11 @@ pub fn conditions(
 ) -> Vec<Check> {
     let names = [contender.implementation.as_str(), baseline.implementation.as_str()];
     let (Some(a), Some(b)) = (&contender.receipt, &baseline.receipt) else {
-        let missing = if contender.receipt.is_none() { names[0] } else { names[1] };
-        return vec![Check::disagreement(
-            "receipt",
-            format!("{missing} sent no receipt: nothing proves what it did"),
-        )];
+        let silent = [contender, baseline].into_iter().filter(|t| t.receipt.is_none());
+        let silent: Vec<&str> = silent.map(|t| t.implementation.as_str()).collect();
+        let they = if silent.len() == 1 { "it" } else { "they" };
+        let finding = format!("{} sent no receipt: nothing proves what {they} did", silent.join(" and "));
+        return vec![Check::disagreement("receipt", finding)];
     };
     let bundle = case.bundle.as_ref().and_then(|hash| manifest.bundles.get(hash));
     let receipts = [a, b];
@@ -221,7 +221,10 @@ mod tests {
             either(receipt(change), |side| format!("{name}: nothing tells what {side} used"));
         }
         either(|t| t.cpu_set = None, |side| format!("CPUs: nothing tells what {side} used"));
-        either(|t| t.receipt = None, |side| format!("{side} sent no receipt"));
+        either(|t| t.receipt = None, |side| format!("{side} sent no receipt: nothing proves what it did"));
+        let [mut a, mut b] = [trial(CONTENDER, 1), trial(BASELINE, 1)];
+        (a.receipt, b.receipt) = (None, None);
+        assert_eq!(refused(&a, &b), ["rust/a and python/b sent no receipt: nothing proves what they did"]);
         either(receipt(|r| r.threads.pool = None), |side| {
             format!("nothing tells how many threads {side} used")
         });

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::adapters::adapter;
-use crate::support::{Place, ROOT};
+use crate::support::{Place, ROOT, refused};
 
 const SPEC: &str = r#"
 name = "stochastic"
@@ -84,13 +84,6 @@ fn phases(pair: &Value) -> Vec<&str> {
         pair["phases"].as_array().unwrap().iter().map(|p| p["phase"].as_str().unwrap()).collect();
     names.sort_unstable();
     names
-}
-
-#[track_caller]
-fn refused(pair: &Value, reason: &str) {
-    assert_eq!((&pair["comparable"], &pair["phases"]), (&json!(false), &json!([])), "{reason}: {pair:#}");
-    let is_told = pair["reasons"].as_array().unwrap().iter().any(|r| r.as_str().unwrap().contains(reason));
-    assert!(is_told, "{reason}: {pair:#}");
 }
 
 #[track_caller]
