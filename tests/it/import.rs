@@ -226,8 +226,11 @@ ridge = { alpha = 1.0 }
 max_iterations = 2000
 "#;
 
-/// Converts a run of benchrun into the records of a foreign tool.
-fn converted(run: &Path) -> Value {
+/// Converts one case of a run of benchrun, its first, into the records of a foreign tool.
+pub fn converted(run: &Path) -> Value {
+    let manifest = std::fs::read_to_string(run.join("manifest.json")).unwrap();
+    let manifest: Value = serde_json::from_str(&manifest).unwrap();
+    let case = &manifest["cases"][0]["id"];
     let read = |name: &str| ParquetReader::new(File::open(run.join(name)).unwrap()).finish().unwrap();
     let (trials, samples) = (read("trials.parquet"), read("samples.parquet"));
     let cell = |frame: &DataFrame, name: &str, row: usize| match frame.column(name).unwrap().get(row).unwrap()
@@ -239,7 +242,9 @@ fn converted(run: &Path) -> Value {
     };
     let nested = |value: Value| -> Value { serde_json::from_str(value.as_str().unwrap()).unwrap() };
     let mut records = Vec::new();
-    for row in (0..trials.height()).filter(|row| cell(&trials, "counted", *row) == true) {
+    let is_meant =
+        |row: &usize| cell(&trials, "counted", *row) == true && cell(&trials, "case", *row) == *case;
+    for row in (0..trials.height()).filter(is_meant) {
         let of = |name: &str| cell(&trials, name, row);
         let id = of("trial");
         let mut phases: Vec<Value> = Vec::new();
