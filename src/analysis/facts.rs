@@ -105,3 +105,122 @@ pub fn phase_rank(name: &str) -> (u8, u64, &str) {
         (_, None) => (5, 0, name),
     }
 }
+
+/// Builders for tests of the gate: trials that agree on everything, from which a test takes something away.
+#[cfg(test)]
+pub mod example {
+    use std::collections::BTreeMap;
+
+    use super::{PhaseFacts, ReceiptFacts, ThreadFacts, TrialFacts};
+    use crate::executor::event::Status;
+    use crate::store::manifest::{
+        ArmRecord, BundleRecord, CaseRecord, Fingerprint, Manifest, SCHEMA_VERSION,
+    };
+    use crate::task::Tolerances;
+    use crate::task::parameter::{Parameters, Value};
+
+    /// The contender.
+    pub const CONTENDER: &str = "rust/a";
+    /// The baseline.
+    pub const BASELINE: &str = "python/b";
+
+    fn parameters<const N: usize>(values: [(&str, Value); N]) -> Parameters {
+        values.map(|(name, value)| (name.to_owned(), value)).into()
+    }
+
+    /// A trial that tells everything: 100 ns a fit, one thread of one.
+    pub fn trial(implementation: &str, block: u32) -> TrialFacts {
+        TrialFacts {
+            case: "case".to_owned(),
+            implementation: implementation.to_owned(),
+            block,
+            attempt: 0,
+            status: Status::Ok,
+            reason: None,
+            receipt: Some(ReceiptFacts {
+                hyperparameters: parameters([
+                    ("alpha", Value::Float(1.0)),
+                    ("solver", Value::Text("x".into())),
+                ]),
+                bundle: Some("bundle".to_owned()),
+                dtype: Some("float64".to_owned()),
+                train_rows: Some(80),
+                features: Some(3),
+                device: Some("cpu".to_owned()),
+                threads: ThreadFacts { allowed: Some(1), pool: Some(1) },
+                work: parameters([("epochs", Value::Int(5))]),
+            }),
+            cpu_set: Some(vec![1]),
+            peak_rss_bytes: Some(2e6),
+            rss_ready_bytes: Some(1e6),
+            metrics: BTreeMap::from([("r2".to_owned(), 0.5)]),
+            phases: vec![PhaseFacts {
+                name: "fit".to_owned(),
+                median_ns: 100.0,
+                wall_ns: Some(2e8),
+                cpus: Some(1.0),
+            }],
+        }
+    }
+
+    /// The case of these trials: `alpha` is binding, `solver` is not, `epochs` are work.
+    pub fn case() -> CaseRecord {
+        let arm = |id: &str, compared_with: Option<&str>| ArmRecord {
+            implementation: id.to_owned(),
+            settings: Parameters::new(),
+            compared_with: compared_with.map(str::to_owned),
+            unsupported: None,
+        };
+        CaseRecord {
+            id: "case".to_owned(),
+            experiment: "e".to_owned(),
+            task: "regression".to_owned(),
+            dataset: "d".to_owned(),
+            algorithm: "acme:sgd".to_owned(),
+            hyperparameters: parameters([("alpha", Value::Float(1.0)), ("solver", Value::Text("x".into()))]),
+            label: String::new(),
+            binding: vec!["alpha".to_owned()],
+            baseline: BASELINE.to_owned(),
+            bundle: Some("bundle".to_owned()),
+            threads: Some(1),
+            dtype: Some("float64".to_owned()),
+            device: Some("cpu".to_owned()),
+            work: vec!["epochs".to_owned()],
+            equivalence: None,
+            primary_phases: vec!["fit".to_owned()],
+            headline_metrics: Vec::new(),
+            tolerances: Tolerances::default(),
+            arms: vec![arm(CONTENDER, Some(BASELINE)), arm(BASELINE, None)],
+        }
+    }
+
+    /// A manifest that knows the bundle and nothing of limits.
+    pub fn manifest() -> Manifest {
+        let bundle = BundleRecord {
+            dataset: "d".to_owned(),
+            dataset_sha256: String::new(),
+            source_sha256: BTreeMap::new(),
+            train_rows: 80,
+            test_rows: 20,
+            features: 3,
+        };
+        Manifest {
+            schema_version: SCHEMA_VERSION,
+            benchrun: String::new(),
+            spec: "s".to_owned(),
+            run: "r".to_owned(),
+            created_unix_ms: 0,
+            fingerprint: Fingerprint::default(),
+            seed: None,
+            blocks: 1,
+            machine: None,
+            imported: None,
+            build: BTreeMap::new(),
+            limits: None,
+            git: None,
+            implementations: BTreeMap::new(),
+            bundles: BTreeMap::from([("bundle".to_owned(), bundle)]),
+            cases: vec![case()],
+        }
+    }
+}

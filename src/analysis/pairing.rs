@@ -265,3 +265,205 @@ fn widest(points: &mut BTreeMap<String, Check>, check: &Check) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::example::{BASELINE, CONTENDER, case, manifest, trial};
+    use super::*;
+    use crate::executor::event::Status;
+
+    /// A contract in which the outputs of every pair of some blocks agree, but for those of some.
+    fn contract(blocks: &[u32], differ_in: &[u32]) -> Contract {
+        let mut contract = Contract::default();
+        for block in blocks {
+            let differs = differ_in.contains(block);
+            let check = Check {
+                agrees: !differs,
+                contender: Some("c".to_owned()),
+                baseline: Some("b".to_owned()),
+                figure: Some(f64::from(*block)),
+                allowed: Some(10.0),
+                ..Check::disagreement("predictions", format!("block {block}"))
+            };
+            contract.add(*block, CONTENDER, BASELINE, vec![check]);
+        }
+        contract
+    }
+
+    fn paired(case: &CaseRecord, own: &[TrialFacts], others: &[TrialFacts], contract: &Contract) -> Pairing {
+        let (own, others): (Vec<_>, Vec<_>) = (own.iter().collect(), others.iter().collect());
+        let names = |trials: &[&TrialFacts], other: &str| match trials.first() {
+            Some(first) => first.implementation.clone(),
+            None => other.to_owned(),
+        };
+        let (contender, baseline) = (names(&own, CONTENDER), names(&others, BASELINE));
+        let manifest = manifest();
+        let sides = Sides {
+            manifest: &manifest,
+            case,
+            contender: &contender,
+            baseline: &baseline,
+            own: &own,
+            others: &others,
+        };
+        pair(&sides, contract)
+    }
+
+    fn side(implementation: &str, blocks: std::ops::RangeInclusive<u32>) -> Vec<TrialFacts> {
+        blocks.map(|block| trial(implementation, block)).collect()
+    }
+
+    #[test]
+    fn trials_are_paired_by_block_whichever_side_is_called_contender() {
+        let (a, b) = (side(CONTENDER, 1..=3), side(BASELINE, 2..=4));
+        for (own, others) in [(&a, &b), (&b, &a)] {
+            let pairing = paired(&case(), own, others, &contract(&[2, 3], &[]));
+            assert_eq!(pairing.reasons, Vec::<String>::new());
+            let blocks: Vec<u32> = pairing.values[0].1.iter().map(|p| p.block).collect();
+            assert_eq!((&pairing.values[0].0, blocks), (&Quantity::Time("fit".to_owned()), vec![2, 3]));
+            assert_eq!(pairing.values.len(), 3, "time, memory, one metric");
+            // The widest of all blocks, with the values of the side that is asked about.
+            let point = &pairing.points["predictions"];
+            assert_eq!((point.figure, &point.finding[..]), (Some(3.0), "block 3"));
+            let first = if own[0].implementation == CONTENDER { "c" } else { "b" };
+            assert_eq!(point.contender.as_deref(), Some(first));
+            assert!(
+                pairing.rows.iter().all(|r| r.kind == "condition" && r.contender == own[0].implementation)
+            );
+        }
+    }
+
+    #[test]
+    fn a_contract_is_found_from_both_sides() {
+        let contract = contract(&[1], &[]);
+        let (a, b) = (trial(CONTENDER, 1), trial(BASELINE, 1));
+        let values =
+            |checks: &[Check]| (checks[0].contender.clone().unwrap(), checks[0].baseline.clone().unwrap());
+        assert_eq!(values(&contract.checks(&a, &b).unwrap()), ("c".to_owned(), "b".to_owned()));
+        assert_eq!(values(&contract.checks(&b, &a).unwrap()), ("b".to_owned(), "c".to_owned()));
+        assert_eq!(contract.checks(&trial(CONTENDER, 2), &trial(BASELINE, 2)), None);
+        let mut again = trial(CONTENDER, 1);
+        again.attempt = 1;
+        assert_eq!(contract.checks(&again, &b), None, "another attempt was not judged");
+    }
+
+    #[test]
+    fn reasons_are_counted_by_block_and_one_block_is_enough() {
+        let (mut a, b) = (side(CONTENDER, 1..=3), side(BASELINE, 1..=3));
+        for trial in &mut a[..2] {
+            trial.receipt.as_mut().unwrap().train_rows = Some(40);
+        }
+        let pairing = paired(&case(), &a, &b, &contract(&[1, 2], &[2]));
+        assert_eq!(
+            pairing.reasons,
+            [
+                "training rows should be 80, but rust/a used 40 and python/b used 80 (in 2 blocks)",
+                "block 2",
+                "no raw outputs were compared: nothing shows that both solved the same problem"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_failure_on_either_side_and_a_side_without_trials_are_reasons() {
+        let (a, mut b) = (side(CONTENDER, 1..=2), side(BASELINE, 1..=2));
+        (b[1].status, b[1].reason) = (Status::TimedOut, Some("not done after 1s".to_owned()));
+        let timed_out = ["python/b timed_out in 1 of 2 blocks: not done after 1s"];
+        assert_eq!(paired(&case(), &a, &b, &contract(&[1, 2], &[])).reasons, timed_out);
+        assert_eq!(paired(&case(), &b, &a, &contract(&[1, 2], &[])).reasons, timed_out);
+        assert_eq!(
+            paired(&case(), &a, &[], &contract(&[], &[])).reasons,
+            ["no block with python/b is complete"]
+        );
+        let reasons = paired(&case(), &[], &b, &contract(&[], &[])).reasons;
+        assert_eq!(reasons, ["no block with rust/a is complete", timed_out[0]]);
+        let apart = paired(&case(), &side(CONTENDER, 1..=2), &side(BASELINE, 3..=4), &contract(&[1, 3], &[]));
+        assert_eq!(apart.reasons, ["no block holds trials of both"]);
+    }
+
+    /// Both sides' qualities in as many blocks, judged with a margin.
+    fn of_quality(own: &[f64], others: &[f64], spec: Option<f64>) -> Pairing {
+        let mut case = case();
+        case.equivalence = Some(Equivalence {
+            metric: "r2".to_owned(),
+            margin: 0.01,
+            quality_phases: vec!["fit".to_owned()],
+        });
+        case.tolerances.quality = spec;
+        let trials = |id: &str, values: &[f64]| -> Vec<TrialFacts> {
+            let with = |(block, value): (u32, &f64)| {
+                let mut trial = trial(id, block);
+                trial.metrics.insert("r2".to_owned(), *value);
+                trial
+            };
+            (1..).zip(values).map(with).collect()
+        };
+        let blocks: Vec<u32> = (1..).take(own.len()).collect();
+        paired(&case, &trials(CONTENDER, own), &trials(BASELINE, others), &contract(&blocks, &[]))
+    }
+
+    #[test]
+    fn quality_has_three_outcomes() {
+        let [low, near, high] =
+            [[0.500, 0.501, 0.502, 0.503], [0.5, 0.502, 0.502, 0.504], [0.6, 0.601, 0.602, 0.603]];
+        let equivalent = of_quality(&low, &near, None);
+        assert_eq!((&equivalent.reasons[..], equivalent.open_phases.len()), (&[][..], 0));
+        assert!(equivalent.points["quality"].finding.starts_with("quality equivalent over 4 seeds: mean r2"));
+        assert_eq!(equivalent.rows.last().map(|r| &r.kind[..]), Some("quality"));
+
+        for different in [of_quality(&low, &high, None), of_quality(&high, &low, None)] {
+            assert_eq!(different.reasons.len(), 1);
+            assert!(
+                different.reasons[0].starts_with("quality different over 4 seeds: mean r2"),
+                "{different:#?}"
+            );
+        }
+
+        let wide = [0.45, 0.55, 0.48, 0.52];
+        let undecided = of_quality(&low, &wide, None);
+        assert_eq!(undecided.reasons, Vec::<String>::new(), "undecided is no reason against the pair");
+        let open = &undecided.open_phases["fit"];
+        assert!(
+            open.starts_with("quality undecided over 4 seeds") && open.ends_with(" seeds would decide"),
+            "{open}"
+        );
+        assert_eq!(undecided.open_phases.len(), 1);
+        let tolerant = of_quality(&low, &wide, Some(0.2));
+        assert!(tolerant.points["quality"].finding.contains("margin ±0.2"), "{tolerant:#?}");
+        assert!(tolerant.open_phases.is_empty());
+    }
+
+    #[test]
+    fn quality_without_spread_or_without_the_metric_is_told() {
+        let equal = of_quality(&[0.5, 0.5], &[0.5, 0.5], None);
+        assert!(equal.points["quality"].agrees, "{equal:#?}");
+        let constant = of_quality(&[0.5, 0.5], &[0.6, 0.6], None);
+        assert!(constant.reasons[0].starts_with("quality different"), "{constant:#?}");
+        let single = of_quality(&[0.5], &[0.5], None);
+        assert!(single.open_phases["fit"].starts_with("quality undecided: r2 over seeds"), "{single:#?}");
+    }
+
+    #[test]
+    fn quantities_come_in_the_order_of_a_trial() {
+        let (mut a, mut b) = (side(CONTENDER, 1..=1), side(BASELINE, 1..=1));
+        for trial in [&mut a[0], &mut b[0]] {
+            let phase = trial.phases[0].clone();
+            for name in ["predict@all", "predict@10", "predict@1", "load"] {
+                trial.phases.push(super::super::facts::PhaseFacts { name: name.to_owned(), ..phase.clone() });
+            }
+        }
+        b[0].phases.retain(|p| p.name != "predict@10");
+        let pairing = paired(&case(), &a, &b, &contract(&[1], &[]));
+        let names: Vec<&Quantity> = pairing.values.iter().map(|(quantity, _)| quantity).collect();
+        let time = |name: &str| Quantity::Time(name.to_owned());
+        let expected = [
+            time("load"),
+            time("fit"),
+            time("predict@1"),
+            time("predict@all"),
+            Quantity::PeakMemory,
+            Quantity::Metric("r2".to_owned()),
+        ];
+        assert_eq!(names, expected.iter().collect::<Vec<_>>(), "a phase of one side alone is left out");
+    }
+}

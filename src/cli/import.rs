@@ -14,6 +14,9 @@ pub fn import(args: &ImportArgs) -> Result<Exit, Failure> {
     print(&folder.display().to_string());
     let (trials, cases) = (import.trials.len(), import.manifest.cases.len());
     say(&format!("imported {trials} trials of {cases} cases"));
+    for note in &import.notes {
+        say(&format!("note: {note}"));
+    }
     say(&format!("hint: benchrun compare {}", import.manifest.spec));
     Ok(Exit::Done)
 }

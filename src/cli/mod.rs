@@ -46,7 +46,7 @@ A run that was interrupted is continued by the same command.
 Exit codes:
   0    done; `not comparable` and `unsupported` are results
   1    done, but trials failed, crashed, timed out or ran out of memory
-  2    the command line or a spec is wrong; nothing was run
+  2    the command line, a spec or a file to import is wrong; nothing was run or imported
   3    data, a Python environment or an adapter is missing or broken; nothing was run
   4    results could not be written or read
   5    with --strict: a pair was not comparable, an implementation unsupported, or the regression gate undecided

@@ -12,6 +12,9 @@ use crate::spec::problem::unknown;
 use crate::task::AlgorithmDef;
 use crate::task::parameter::Value;
 
+/// Room is left above for blocks that get a number of their own.
+const LAST_BLOCK: u32 = 1_000_000_000;
+
 /// Checks every trial of every file by itself, and brings hyperparameters into their canonical form.
 pub fn trials(files: &mut [SourceFile], registry: &Registry, problems: &mut Vec<Problem>) {
     for placed in files.iter_mut().flat_map(|f| &mut f.trials) {
@@ -41,8 +44,8 @@ fn trial(trial: &TrialRecord, problems: &mut Vec<Problem>) {
     if let Err(message) = check_id(&trial.implementation) {
         wrong("implementation", message);
     }
-    if trial.block == 0 {
-        wrong("block", "is 0, but blocks count from 1".to_owned());
+    if !(1..=LAST_BLOCK).contains(&trial.block) {
+        wrong("block", format!("is {}, but must be from 1 to {LAST_BLOCK}", trial.block));
     }
     match (trial.status(), &trial.reason) {
         (crate::executor::event::Status::Ok, _) if trial.phases.is_empty() => {

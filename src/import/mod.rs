@@ -48,6 +48,8 @@ pub struct Import {
     pub samples: Vec<SampleRow>,
     /// The points of the tasks' contracts.
     pub parity: Vec<ParityRow>,
+    /// What the user should know, though it is no error.
+    pub notes: Vec<String>,
 }
 
 impl Import {
@@ -124,8 +126,21 @@ impl Import {
             rows.add(&manifest, record, case, judged);
         }
         manifest.bundles = bundles.records();
-        Ok(Self { manifest, trials: rows.trials, samples: rows.samples, parity: rows.parity })
+        let notes = notes(&cases, registry);
+        Ok(Self { manifest, trials: rows.trials, samples: rows.samples, parity: rows.parity, notes })
     }
+}
+
+/// Algorithms that no task has. Their trials are kept, but no pair of them can be comparable.
+fn notes(cases: &[cases::Case<'_>], registry: &Registry) -> Vec<String> {
+    let unknown = cases.iter().map(cases::Case::first).filter(|t| check::definition(t, registry).is_none());
+    let named: BTreeSet<String> = unknown
+        .map(|trial| match &trial.task {
+            Some(task) => format!("the algorithm `{}` of the task `{task}` is not known", trial.algorithm),
+            None => format!("no task is told for the algorithm `{}`", trial.algorithm),
+        })
+        .collect();
+    named.into_iter().map(|what| format!("{what}, so no pair of its cases can be comparable")).collect()
 }
 
 /// The name of the results: the user's, or the one that the files agree on.

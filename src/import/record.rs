@@ -60,7 +60,7 @@ pub struct TrialRecord {
     /// `language/framework` or `language/framework+variant` in lower case, such as `python/scikit-learn`.
     pub implementation: String,
     /// The repetition, from 1. Trials of one block, session and machine are paired: they ran close together, in random order.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000_000_000))]
     pub block: u32,
     /// The session: trials of different sessions are never paired. Give each tool run a number of its own where the sides were not interleaved.
     #[serde(default, skip_serializing_if = "Option::is_none")]

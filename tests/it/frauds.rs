@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use crate::adapters::adapter;
-use crate::support::Place;
+use crate::support::{Place, refused};
 
 /// Runs the suspect with one fault against scikit-learn, and gives the comparison of the pair.
 fn judged(faults: &[&str]) -> Vec<(Value, i32)> {
@@ -50,15 +50,6 @@ fault = "{fault}"
         found.push((comparison["cases"][0]["pairs"][0].clone(), done.code.unwrap()));
     }
     found
-}
-
-#[track_caller]
-fn refused(pair: &Value, reason: &str) {
-    assert_eq!(pair["comparable"], false, "{reason}: {pair:#}");
-    assert_eq!(pair["phases"].as_array().unwrap().len(), 0, "no ratio is given");
-    let reasons: Vec<&str> =
-        pair["reasons"].as_array().unwrap().iter().map(|r| r.as_str().unwrap()).collect();
-    assert!(reasons.iter().any(|r| r.contains(reason)), "{reason}: {reasons:#?}");
 }
 
 #[test]

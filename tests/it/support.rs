@@ -101,3 +101,13 @@ pub fn fits_schema(name: &str, value: &Value) {
         validator.iter_errors(value).map(|e| format!("{} at {}", e, e.instance_path())).collect();
     assert!(errors.is_empty(), "{name}: {errors:#?}");
 }
+
+/// Asserts that a pair is not comparable for a reason that is told, and that no ratio is given.
+#[track_caller]
+pub fn refused(pair: &Value, reason: &str) {
+    assert_eq!(pair["comparable"], false, "{reason}: {pair:#}");
+    assert_eq!(pair["phases"].as_array().unwrap().len(), 0, "no ratio is given");
+    let reasons: Vec<&str> =
+        pair["reasons"].as_array().unwrap().iter().map(|r| r.as_str().unwrap()).collect();
+    assert!(reasons.iter().any(|r| r.contains(reason)), "{reason}: {reasons:#?}");
+}
