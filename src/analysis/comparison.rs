@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::calibration::Calibration;
 use super::evidence::{Contract, Evidence};
 use super::facts::TrialFacts;
 use super::pairing::{self, Paired, Pairing, Quantity, Sides};
@@ -335,6 +336,21 @@ impl PairDraft {
             quality,
         };
         Self { comparison, ratios, memory, rows: pairing.rows }
+    }
+}
+
+impl Comparison {
+    /// Has verdicts carry the warning where a calibration showed that the judge's promise fails.
+    pub fn carry(&mut self, calibration: &Calibration) {
+        for pair in self.cases.iter_mut().flat_map(|c| &mut c.pairs) {
+            for phase in pair.phases.iter_mut().filter(|p| p.primary) {
+                let sides = [&pair.contender, &pair.baseline];
+                phase
+                    .warnings
+                    .extend(sides.into_iter().filter_map(|id| calibration.warning(id, &phase.phase)));
+                phase.warnings.dedup();
+            }
+        }
     }
 }
 

@@ -57,15 +57,6 @@ impl Contract {
     }
 }
 
-#[cfg(test)]
-impl Contract {
-    /// Adds points of the first attempt at a block, for tests.
-    pub fn add(&mut self, block: u32, contender: &str, baseline: &str, checks: Vec<Check>) {
-        let key = ("case".to_owned(), block, 0, contender.to_owned(), baseline.to_owned());
-        self.0.entry(key).or_default().extend(checks);
-    }
-}
-
 impl Evidence {
     /// Reads a run's folder.
     ///

@@ -1,4 +1,4 @@
-//! Evidence for tests: one case, times as they are given, and receipts with which the gate agrees.
+//! Builders for tests: trials that agree on everything, from which a test takes something away, and comparisons of them.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,116 @@ use super::comparison::{Comparison, Options, compare};
 use super::evidence::{Contract, Evidence};
 use super::facts::{PhaseFacts, ReceiptFacts, ThreadFacts, TrialFacts};
 use crate::executor::event::Status;
-use crate::store::manifest::Manifest;
-use crate::task::Check;
+use crate::monitor::machine::Machine;
+use crate::spec::Blocks;
+use crate::store::manifest::{ArmRecord, BundleRecord, CaseRecord, Fingerprint, Manifest, SCHEMA_VERSION};
+use crate::task::parameter::{Parameters, Value};
+use crate::task::{Check, Tolerances};
+
+/// The contender.
+pub const CONTENDER: &str = "rust/a";
+/// The baseline.
+pub const BASELINE: &str = "python/b";
+
+fn parameters<const N: usize>(values: [(&str, Value); N]) -> Parameters {
+    values.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+/// A trial that tells everything: 100 ns a fit, one thread of one.
+pub fn trial(implementation: &str, block: u32) -> TrialFacts {
+    TrialFacts {
+        case: "case".to_owned(),
+        implementation: implementation.to_owned(),
+        block,
+        attempt: 0,
+        status: Status::Ok,
+        reason: None,
+        receipt: Some(ReceiptFacts {
+            hyperparameters: parameters([("alpha", Value::Float(1.0)), ("solver", Value::Text("x".into()))]),
+            bundle: Some("bundle".to_owned()),
+            dtype: Some("float64".to_owned()),
+            train_rows: Some(80),
+            features: Some(3),
+            device: Some("cpu".to_owned()),
+            threads: ThreadFacts { allowed: Some(1), pool: Some(1) },
+            work: parameters([("epochs", Value::Int(5))]),
+        }),
+        cpu_set: Some(vec![1]),
+        peak_rss_bytes: Some(2e6),
+        rss_ready_bytes: Some(1e6),
+        metrics: BTreeMap::from([("r2".to_owned(), 0.5)]),
+        phases: vec![PhaseFacts {
+            name: "fit".to_owned(),
+            median_ns: 100.0,
+            wall_ns: Some(2e8),
+            cpus: Some(1.0),
+        }],
+    }
+}
+
+/// The case of these trials: `alpha` is binding, `solver` is not, `epochs` are work.
+pub fn case() -> CaseRecord {
+    let arm = |id: &str, compared_with: Option<&str>| ArmRecord {
+        implementation: id.to_owned(),
+        settings: Parameters::new(),
+        compared_with: compared_with.map(str::to_owned),
+        slowdown: 0.0,
+        unsupported: None,
+    };
+    CaseRecord {
+        id: "case".to_owned(),
+        experiment: "e".to_owned(),
+        task: "regression".to_owned(),
+        dataset: "d".to_owned(),
+        algorithm: "acme:sgd".to_owned(),
+        hyperparameters: parameters([("alpha", Value::Float(1.0)), ("solver", Value::Text("x".into()))]),
+        label: String::new(),
+        binding: vec!["alpha".to_owned()],
+        baseline: BASELINE.to_owned(),
+        bundle: Some("bundle".to_owned()),
+        threads: Some(1),
+        dtype: Some("float64".to_owned()),
+        device: Some("cpu".to_owned()),
+        work: vec!["epochs".to_owned()],
+        equivalence: None,
+        primary_phases: vec!["fit".to_owned()],
+        headline_metrics: Vec::new(),
+        lower_is_better: Vec::new(),
+        tolerances: Tolerances::default(),
+        arms: vec![arm(CONTENDER, Some(BASELINE)), arm(BASELINE, None)],
+    }
+}
+
+/// A manifest that knows the bundle and nothing of limits.
+pub fn manifest() -> Manifest {
+    let bundle = BundleRecord {
+        dataset: "d".to_owned(),
+        dataset_sha256: String::new(),
+        source_sha256: BTreeMap::new(),
+        train_rows: 80,
+        test_rows: 20,
+        features: 3,
+    };
+    Manifest {
+        schema_version: SCHEMA_VERSION,
+        benchrun: String::new(),
+        spec: "s".to_owned(),
+        run: "r".to_owned(),
+        created_unix_ms: 0,
+        fingerprint: Fingerprint::default(),
+        seed: None,
+        blocks: Blocks::fixed(1),
+        max_blocks_asked: None,
+        machine: None,
+        imported: None,
+        build: BTreeMap::new(),
+        limits: None,
+        git: None,
+        implementations: BTreeMap::new(),
+        bundles: BTreeMap::from([("bundle".to_owned(), bundle)]),
+        cases: vec![case()],
+    }
+}
 
 /// An implementation and what it measured, block by block.
 #[derive(Debug, Clone)]
@@ -27,100 +135,62 @@ pub fn arm<'a>(id: &'a str, against: Option<&'a str>, fit_ns: &'a [f64]) -> Arm<
     Arm { id, against, fit_ns, r2: 0.5 }
 }
 
-/// The manifest of a run of one case.
-pub fn manifest(run: &str, created_unix_ms: u64, arms: &[Arm<'_>]) -> Manifest {
-    let arms: Vec<serde_json::Value> = arms
-        .iter()
-        .map(|a| serde_json::json!({ "implementation": a.id, "settings": {}, "compared_with": a.against, "slowdown": 0.0, "unsupported": null }))
-        .collect();
-    let machine = serde_json::json!({
-        "host": "h", "os": "Linux", "kernel": "6", "architecture": "x86_64", "cpu_model": null, "cpus": 2, "cpu_set": [0, 1],
-        "memory_bytes": null, "governor": null
-    });
-    let bundle = serde_json::json!({
-        "dataset": "diabetes", "dataset_sha256": "d", "source_sha256": {}, "train_rows": 353, "test_rows": 89, "features": 10
-    });
-    let case = serde_json::json!({
-        "id": "case", "experiment": "linear", "task": "regression", "dataset": "diabetes", "algorithm": "ridge",
-        "hyperparameters": { "alpha": 1.0 }, "label": "alpha=1", "binding": ["alpha"], "baseline": "python/a", "bundle": "b",
-        "threads": 1, "dtype": "float64", "device": "cpu", "work": [], "equivalence": null, "primary_phases": ["fit"],
-        "headline_metrics": ["r2"], "lower_is_better": [], "tolerances": {}, "arms": arms
-    });
-    let manifest = serde_json::json!({
-        "schema_version": crate::store::manifest::SCHEMA_VERSION, "benchrun": "0", "spec": "s", "run": run,
-        "created_unix_ms": created_unix_ms, "fingerprint": {}, "seed": 42, "blocks": { "min": 10, "max": 10, "precision": null }, "max_blocks_asked": null, "machine": machine, "imported": null,
-        "build": {}, "limits": { "timeout_ns": 1, "memory_bytes": 1, "memory_method": "none", "cpus": [1] }, "git": null,
-        "implementations": {}, "bundles": { "b": bundle }, "cases": [case]
-    });
-    serde_json::from_value(manifest).unwrap()
-}
-
-/// A trial with which nothing is wrong.
-pub fn trial(implementation: &str, block: u32, fit_ns: f64, r2: f64) -> TrialFacts {
-    let alpha = ("alpha".to_owned(), crate::task::parameter::Value::Float(1.0));
-    let phase = |name: &str, median_ns| PhaseFacts {
-        name: name.to_owned(),
-        median_ns,
-        wall_ns: Some(2e8),
-        cpus: Some(1.0),
-    };
-    TrialFacts {
-        case: "case".to_owned(),
-        implementation: implementation.to_owned(),
-        block,
-        attempt: 0,
-        status: Status::Ok,
-        reason: None,
-        receipt: Some(ReceiptFacts {
-            hyperparameters: [alpha].into(),
-            bundle: Some("b".to_owned()),
-            dtype: Some("float64".to_owned()),
-            train_rows: Some(353),
-            features: Some(10),
-            device: Some("cpu".to_owned()),
-            threads: ThreadFacts { allowed: Some(1), pool: Some(1) },
-            work: BTreeMap::new(),
-        }),
-        cpu_set: Some(vec![1]),
-        peak_rss_bytes: Some(1e7),
-        rss_ready_bytes: Some(9e6),
-        metrics: [("r2".to_owned(), r2)].into(),
-        phases: vec![phase("fit", fit_ns)],
-    }
-}
-
-/// The evidence of a run of one case, whose outputs were all found equal.
-pub fn evidence(run: &str, created_unix_ms: u64, arms: &[Arm<'_>]) -> Evidence {
+/// The comparison of a run of one case, whose outputs were all found equal, on a machine that is known.
+pub fn comparison(run: &str, created_unix_ms: u64, arms: &[Arm<'_>]) -> Comparison {
     let mut trials = Vec::new();
     let mut contract = Contract::default();
     for arm in arms {
         for (block, fit_ns) in (1..).zip(arm.fit_ns) {
-            let mut facts = trial(arm.id, block, *fit_ns, arm.r2);
+            let mut facts = trial(arm.id, block);
+            facts.metrics.insert("r2".to_owned(), arm.r2);
+            facts.phases[0].median_ns = *fit_ns;
             if !fit_ns.is_finite() {
-                facts = TrialFacts {
-                    status: Status::Failed,
-                    reason: Some("planted".to_owned()),
-                    phases: Vec::new(),
-                    ..facts
-                };
-            }
-            for other in arms.iter().filter(|other| other.id != arm.id) {
-                let names = (arm.id, other.id);
-                contract.add(
-                    ("case", block, 0),
-                    names,
-                    Check::agreement("predictions", "predictions equal".to_owned()),
-                );
+                (facts.status, facts.reason) = (Status::Failed, Some("planted".to_owned()));
+                facts.phases.clear();
             }
             trials.push(facts);
+            for other in arms.iter().filter(|other| other.id != arm.id) {
+                let equal = Check::agreement("predictions", "predictions equal".to_owned());
+                contract.add(("case", block, 0), (arm.id, other.id), equal);
+            }
         }
     }
     trials.sort_by_key(|t| t.block);
-    let manifest = manifest(run, created_unix_ms, arms);
-    Evidence { manifest, finished: true, trials: [("case".to_owned(), trials)].into(), contract }
-}
-
-/// The comparison of such a run.
-pub fn comparison(run: &str, created_unix_ms: u64, arms: &[Arm<'_>]) -> Comparison {
-    compare(&evidence(run, created_unix_ms, arms), &Options::default()).0
+    let machine = Machine {
+        host: "h".to_owned(),
+        os: "Linux".to_owned(),
+        kernel: "6".to_owned(),
+        architecture: "x86_64".to_owned(),
+        cpu_model: None,
+        cpus: 2,
+        cpu_set: Some(vec![0, 1]),
+        memory_bytes: None,
+        governor: None,
+    };
+    let record = |a: &Arm<'_>| ArmRecord {
+        implementation: a.id.to_owned(),
+        settings: Parameters::new(),
+        compared_with: a.against.map(str::to_owned),
+        slowdown: 0.0,
+        unsupported: None,
+    };
+    let case = CaseRecord {
+        experiment: "linear".to_owned(),
+        dataset: "diabetes".to_owned(),
+        algorithm: "ridge".to_owned(),
+        label: "alpha=1".to_owned(),
+        headline_metrics: vec!["r2".to_owned()],
+        arms: arms.iter().map(record).collect(),
+        ..case()
+    };
+    let manifest = Manifest {
+        run: run.to_owned(),
+        created_unix_ms,
+        machine: Some(machine),
+        cases: vec![case],
+        ..manifest()
+    };
+    let evidence =
+        Evidence { manifest, finished: true, trials: [("case".to_owned(), trials)].into(), contract };
+    compare(&evidence, &Options::default()).0
 }

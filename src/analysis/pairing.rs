@@ -161,6 +161,7 @@ fn quality(sides: &Sides<'_>, rule: &Equivalence, reasons: &mut Reasons, pairing
         trials.iter().filter(|t| t.is_ok()).filter_map(|t| t.metrics.get(metric).copied()).collect()
     };
     let (own, others) = (of(sides.own), of(sides.others));
+    let seeds = own.len().min(others.len());
     let bounds = Interval { low: -margin, high: margin };
     let mut check = Check::disagreement("quality", String::new());
     check.allowed = Some(margin);
@@ -182,18 +183,16 @@ fn quality(sides: &Sides<'_>, rule: &Equivalence, reasons: &mut Reasons, pairing
             match outcome {
                 Outcome::Equivalent => {
                     check.agrees = true;
-                    check.finding = format!("quality equivalent over {} seeds: {text}", own.len());
+                    check.finding = format!("quality equivalent over {seeds} seeds: {text}");
                 }
                 Outcome::Different => {
-                    check.finding = format!("quality different over {} seeds: {text}", own.len());
+                    check.finding = format!("quality different over {seeds} seeds: {text}");
                     reasons.add(check.finding.clone());
                 }
                 Outcome::Undecided { needed } => {
                     let needed = needed.map_or("more than a million".to_owned(), |n| n.to_string());
-                    check.finding = format!(
-                        "quality undecided over {} seeds: {text}; {needed} seeds would decide",
-                        own.len()
-                    );
+                    check.finding =
+                        format!("quality undecided over {seeds} seeds: {text}; {needed} seeds would decide");
                     open(&check.finding);
                 }
             }
@@ -268,7 +267,7 @@ fn widest(points: &mut BTreeMap<String, Check>, check: &Check) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::example::{BASELINE, CONTENDER, case, manifest, trial};
+    use super::super::example::{BASELINE, CONTENDER, case, manifest, trial};
     use super::*;
     use crate::executor::event::Status;
 
@@ -285,7 +284,7 @@ mod tests {
                 allowed: Some(10.0),
                 ..Check::disagreement("predictions", format!("block {block}"))
             };
-            contract.add(*block, CONTENDER, BASELINE, vec![check]);
+            contract.add(("case", *block, 0), (CONTENDER, BASELINE), check);
         }
         contract
     }

@@ -131,7 +131,7 @@ fn threads(case: &CaseRecord, name: &str, receipt: &ReceiptFacts, trial: &TrialF
 
 #[cfg(test)]
 mod tests {
-    use super::super::facts::example::{BASELINE, CONTENDER, case, manifest, trial};
+    use super::super::example::{BASELINE, CONTENDER, case, manifest, trial};
     use super::*;
     use crate::store::manifest::Limits;
     use crate::task::parameter::Value;

@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::{CompareArgs, Exit, Failure, ReportArgs, print};
+use crate::analysis::calibration::Calibration;
 use crate::analysis::comparison::{Comparison, Options, compare as judge};
 use crate::analysis::evidence::Evidence;
 use crate::analysis::groups::groups;
 use crate::analysis::regression::{Outcome, Regression, interleaved, separate_runs};
 use crate::analysis::selection::{Shown, filter_keys, keys, quantities, select};
 use crate::analysis::trend::trend;
+use crate::files::cache_root;
 use crate::plan::is_older_self;
 use crate::report::{FORMATS, Report, View};
 use crate::spec::problem::unknown;
@@ -59,7 +61,19 @@ pub fn compare(args: &CompareArgs) -> Result<Exit, Failure> {
 
 /// The comparison of a run's folder.
 fn read(folder: &Path, options: &Options) -> Result<Comparison, StoreError> {
-    Ok(judge(&Evidence::read(folder)?, options).0)
+    let mut comparison = judge(&Evidence::read(folder)?, options).0;
+    carry_calibration(&mut comparison);
+    Ok(comparison)
+}
+
+/// Has the verdicts of a run carry what the calibration of its machine showed, if there is one.
+pub fn carry_calibration(comparison: &mut Comparison) {
+    let machine = comparison.machine.as_ref();
+    if let Some(calibration) =
+        cache_root().ok().zip(machine).and_then(|(cache, m)| Calibration::load(&cache, m))
+    {
+        comparison.carry(&calibration);
+    }
 }
 
 /// What a run is judged against unless the user says otherwise: the earlier runs of its spec, without those of other versions. A run

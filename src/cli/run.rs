@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::against::OldBuild;
-use super::compare::report;
+use super::compare::{carry_calibration, report};
 use super::prepare::{Prepared, prepare, share_cpus};
 use super::workspace::{SpecText, Workspace};
 use super::{Exit, Failure, RunArgs, logging, say};
@@ -87,8 +87,9 @@ fn one(
 
     let end = execute(&plan, &prepared, &mut folder, interrupt, args.quiet, args.keep_outputs)?;
     parquet::write_all(&folder.path, &folder.manifest, &folder.state)?;
-    let (comparison, conditions) = compare(&Evidence::read(&folder.path)?, &Options::default());
+    let (mut comparison, conditions) = compare(&Evidence::read(&folder.path)?, &Options::default());
     parquet::write_parity(&folder.path, &[rows::contract(&folder.state), conditions].concat())?;
+    carry_calibration(&mut comparison);
     let exit = report(comparison, &results, &args.report)?;
     say(&format!("results: {}", relative(&folder.path)));
     Ok(if end == RunEnd::Interrupted { Exit::Interrupted } else { exit })
