@@ -2,7 +2,7 @@
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/benchrun
 RUFF  := $(CACHE)/lint/bin/ruff
 
-.PHONY: run test prove-judge lint format features schemas
+.PHONY: run test prove-judge prove-compare lint format features schemas
 
 run:            ## the main job, on real data
 	cargo run --release -- specs/classical.toml
@@ -13,18 +13,21 @@ test:           ## all tests
 prove-judge:    ## simulates the judge in full, some minutes: the tables of docs/design/judge.md
 	cargo bench --bench judge
 
+prove-compare:  ## `benchrun compare` beside pandas and SciPy on 10 000 000 samples: the tables of docs/design/compare-speed.md
+	cargo bench --bench compare
+
 lint: features $(RUFF) ## formatting, clippy, ruff
 	cargo fmt --check
 	cargo clippy --release --all-targets -- -D warnings
 	$(RUFF) check python_adapters
 	$(RUFF) check --config python_adapters/ruff.toml tests/adapters
 	# Reference scripts are notes of a computation: correct, but not typed.
-	$(RUFF) check --config python_adapters/ruff.toml --select E,F,W,I,B,UP --ignore E501 tests/reference tests/data
-	$(RUFF) format --check --config python_adapters/ruff.toml python_adapters tests
+	$(RUFF) check --config python_adapters/ruff.toml --select E,F,W,I,B,UP --ignore E501 tests/reference tests/data benches
+	$(RUFF) format --check --config python_adapters/ruff.toml python_adapters tests benches
 
 format: $(RUFF)
 	cargo fmt
-	$(RUFF) format --config python_adapters/ruff.toml python_adapters tests
+	$(RUFF) format --config python_adapters/ruff.toml python_adapters tests benches
 
 features:       ## building and testing must compile the dependencies alike, or polars is compiled twice
 	@cargo tree -e normal,build --prefix none -f '{p} [{f}]' | sed 's/ (\*)//' | sort -u > .features-build

@@ -9,6 +9,7 @@ use super::calibration::Calibration;
 use super::evidence::{Contract, Evidence};
 use super::facts::TrialFacts;
 use super::pairing::{self, Paired, Pairing, Quantity, Sides};
+use super::parallel::in_parallel;
 use super::sensitivity::{self, Sensitivity};
 use super::sentence;
 use super::summary::{self, ArmSummary};
@@ -173,22 +174,21 @@ pub fn compare(evidence: &Evidence, options: &Options) -> (Comparison, Vec<Parit
     if unsupported > 0 {
         *trials.entry(Status::Unsupported.word().to_owned()).or_default() += unsupported as u64;
     }
-    let mut drafts: Vec<Draft<'_>> = manifest
-        .cases
-        .iter()
-        .map(|case| {
-            let trials = evidence.trials.get(&case.id).map_or(&[][..], Vec::as_slice);
-            Draft::new(manifest, &evidence.contract, case, trials, options)
-        })
-        .collect();
+    let mut drafts: Vec<Draft<'_>> = in_parallel(&manifest.cases, |case| {
+        let trials = evidence.trials.get(&case.id).map_or(&[][..], Vec::as_slice);
+        Draft::new(manifest, &evidence.contract, case, trials, options)
+    });
     let rows =
         drafts.iter_mut().flat_map(|d| &mut d.pairs).flat_map(|p| std::mem::take(&mut p.rows)).collect();
-    let primary = drafts.iter().flat_map(|d| &d.pairs).flat_map(|p| p.ratios.iter().filter(|r| r.primary));
-    let family = primary.clone().count();
-    let corrected = sensitivity::Corrected::family(primary.map(|r| r.logs.as_slice()));
-    let mut corrected = corrected.into_iter();
-    let cases: Vec<CaseComparison> =
-        drafts.into_iter().map(|draft| draft.finish(family.max(1), &mut corrected)).collect();
+    let pairs = drafts.iter_mut().flat_map(|d| &mut d.pairs);
+    let mut primary: Vec<&mut Ratios> =
+        pairs.flat_map(|p| p.ratios.iter_mut().filter(|r| r.primary)).collect();
+    let family = primary.len();
+    let corrected = sensitivity::Corrected::family(primary.iter().map(|r| r.logs.as_slice()));
+    for (ratios, corrected) in primary.iter_mut().zip(corrected) {
+        ratios.corrected = Some(corrected);
+    }
+    let cases: Vec<CaseComparison> = in_parallel(drafts, |draft| draft.finish(family.max(1)));
     let comparison = Comparison {
         spec: manifest.spec.clone(),
         run: manifest.run.clone(),
@@ -227,6 +227,7 @@ struct Ratios {
     pilot: Option<usize>,
     logs: Vec<f64>,
     pairs: Vec<Paired>,
+    corrected: Option<sensitivity::Corrected>,
 }
 
 impl<'a> Draft<'a> {
@@ -268,25 +269,18 @@ impl<'a> Draft<'a> {
         Self { case, blocks: blocks.len(), arms, pairs }
     }
 
-    fn finish(
-        self,
-        family: usize,
-        corrected: &mut impl Iterator<Item = sensitivity::Corrected>,
-    ) -> CaseComparison {
+    fn finish(self, family: usize) -> CaseComparison {
         let pairs = self
             .pairs
             .into_iter()
             .map(|PairDraft { mut comparison, ratios, memory, .. }| {
-                let mut phases = Vec::new();
-                for of in ratios {
-                    let corrected = if of.primary { corrected.next() } else { None };
-                    phases.extend(of.compare(family, corrected));
-                }
+                let mut phases: Vec<PhaseComparison> =
+                    ratios.into_iter().filter_map(|of| of.compare(family)).collect();
                 for phase in &mut phases {
                     phase.sentence = sentence::verdict(self.case, &comparison, phase);
                 }
                 comparison.phases = phases;
-                comparison.memory = memory.and_then(|of| of.compare(family, None));
+                comparison.memory = memory.and_then(|of| of.compare(family));
                 comparison
             })
             .collect();
@@ -310,7 +304,7 @@ impl PairDraft {
                 continue;
             }
             let Ok(logs) = log_ratios(&others, &own) else { continue };
-            let of = |phase: String, primary| Ratios { phase, primary, pilot, logs, pairs };
+            let of = |phase: String, primary| Ratios { phase, primary, pilot, logs, pairs, corrected: None };
             match quantity {
                 _ if !comparable => {}
                 Quantity::Time(phase) if pairing.open_phases.contains_key(&phase) => {}
@@ -380,12 +374,12 @@ fn pairs_suffice(own: &[f64]) -> bool {
 }
 
 impl Ratios {
-    fn compare(self, family: usize, corrected: Option<sensitivity::Corrected>) -> Option<PhaseComparison> {
+    fn compare(self, family: usize) -> Option<PhaseComparison> {
         let comparisons = if self.primary { family } else { 1 };
         let family = Family { alpha: ALPHA, comparisons };
         let pilot = self.pilot.and_then(|n| Spread::of(self.logs.get(..n)?).ok());
         let found = speedup(&self.logs, family, pilot).ok()?;
-        let sensitivity = sensitivity::of(&self.pairs, &self.logs, family, corrected);
+        let sensitivity = sensitivity::of(&self.pairs, &self.logs, family, self.corrected);
         Some(PhaseComparison {
             warnings: warning::of_comparison(&sensitivity),
             sensitivity,

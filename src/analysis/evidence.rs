@@ -1,16 +1,19 @@
 //! From a run's tables to the facts that are judged, by lazy queries: only the columns that matter are read, and the samples of a trial
 //! are reduced to their median before anything else sees them.
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
 use polars::prelude::{
     BooleanChunked, Column, DataFrame, DataType, Float64Chunked, LazyFrame, PolarsError, PolarsResult,
-    StringChunked, UInt32Chunked, col, lit,
+    StringChunked, UInt32Chunked, UInt64Chunked, col, len, lit,
 };
 
 use super::facts::{PhaseFacts, ReceiptFacts, TrialFacts, phase_rank};
+use super::parallel::in_parallel;
 use crate::executor::event::Status;
+use crate::stats::describe;
 use crate::store::StoreError;
 use crate::store::manifest::Manifest;
 use crate::store::parquet::Tables;
@@ -81,36 +84,102 @@ impl Evidence {
     }
 }
 
-/// The phases of every trial that counts, by the trial's id.
+/// Rows of samples that a processor holds at a time: a row group of the file, which need not be put together from parts.
+const ROWS_AT_ONCE: u32 = 1 << 18;
+
+/// The samples of each phase, by the trial's id.
+type OfTrials = HashMap<String, Vec<(String, Samples)>>;
+
+/// The samples of one phase of one trial.
+#[derive(Default)]
+struct Samples {
+    calls_ns: Vec<f64>,
+    wall_ns: f64,
+    cpu_ns: f64,
+    with_cpu: usize,
+}
+
+/// The phases of every trial that counts, by the trial's id. A query that groups all rows at once would hold them several times over, and
+/// would look up the keys of every row.
 fn phases(samples: LazyFrame) -> PolarsResult<HashMap<String, Vec<PhaseFacts>>> {
-    let float = |name: &str| col(name).cast(DataType::Float64);
-    let frame = samples
-        .filter(col("counted"))
-        .group_by([col("trial"), col("phase")])
-        .agg([
-            (float("wall_ns") / float("calls")).median().alias("median_ns"),
-            float("wall_ns").sum().alias("wall_ns"),
-            // A mean of nothing is null, where a sum would be 0.
-            (float("cpu_ns").mean() / float("wall_ns").mean()).alias("cpus"),
-        ])
-        .collect()?;
-    let (trials, names) = (text(&frame, "trial")?, text(&frame, "phase")?);
-    let (medians, walls, cpus) =
-        (number(&frame, "median_ns")?, number(&frame, "wall_ns")?, number(&frame, "cpus")?);
-    let mut phases: HashMap<String, Vec<PhaseFacts>> = HashMap::new();
-    for i in 0..frame.height() {
-        let (Some(trial), Some(name), Some(median_ns)) = (trials.get(i), names.get(i), medians.get(i)) else {
-            continue;
-        };
-        let phase = PhaseFacts { name: name.to_owned(), median_ns, wall_ns: walls.get(i), cpus: cpus.get(i) };
-        match phases.get_mut(trial) {
-            Some(known) => known.push(phase),
-            None => {
-                phases.insert(trial.to_owned(), vec![phase]);
+    let rows = count(&samples.clone().select([len()]).collect()?, "len")?.get(0).unwrap_or(0);
+    let samples = samples.select(["trial", "counted", "phase", "calls", "wall_ns", "cpu_ns"].map(col));
+    let offsets = (0..rows).step_by(ROWS_AT_ONCE as usize);
+    let parts = in_parallel(offsets, |offset| {
+        gather(&samples.clone().slice(i64::from(offset), ROWS_AT_ONCE).collect()?)
+    });
+    let mut found = OfTrials::new();
+    for part in parts {
+        for (trial, of) in part? {
+            let phases = found.entry(trial).or_default();
+            for (name, samples) in of {
+                Samples::of_phase(phases, &name).append(samples);
             }
         }
     }
-    Ok(phases)
+    let facts = |(trial, of): (String, Vec<(String, Samples)>)| {
+        (trial, of.into_iter().filter_map(|(name, samples)| samples.facts(name)).collect())
+    };
+    Ok(in_parallel(found, facts).into_iter().collect())
+}
+
+/// The samples of a part of the rows. Those of one phase stand together as they were written, so that a phase is looked up once for all of
+/// them; where they do not, it takes longer and nothing else changes.
+fn gather(frame: &DataFrame) -> PolarsResult<OfTrials> {
+    let (trials, names) = (text(frame, "trial")?, text(frame, "phase")?);
+    let counted = frame.column("counted")?.bool()?;
+    let whole = |name: &str| Ok::<_, PolarsError>(frame.column(name)?.u64()?.rechunk().into_owned());
+    let (calls, walls, cpus) = (whole("calls")?, whole("wall_ns")?, whole("cpu_ns")?);
+    let (calls, walls) = (calls.cont_slice()?, walls.cont_slice()?);
+    let mut found = OfTrials::new();
+    let mut keys = trials.iter().zip(names.iter()).zip(counted.iter()).enumerate().peekable();
+    while let Some((begin, key)) = keys.next() {
+        let mut end = begin + 1;
+        while keys.next_if(|(_, next)| *next == key).is_some() {
+            end += 1;
+        }
+        let ((Some(trial), Some(name)), Some(true)) = key else { continue };
+        if !found.contains_key(trial) {
+            found.insert(trial.to_owned(), Vec::new());
+        }
+        let Some(phases) = found.get_mut(trial) else { continue };
+        let cpu = cpus.slice(i64::try_from(begin).unwrap_or(i64::MAX), end - begin);
+        Samples::of_phase(phases, name).add(&calls[begin..end], &walls[begin..end], &cpu);
+    }
+    Ok(found)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "times of less than 100 days")]
+impl Samples {
+    /// Those of one phase among a trial's.
+    fn of_phase<'p>(phases: &'p mut Vec<(String, Self)>, name: &str) -> &'p mut Self {
+        let place = phases.iter().position(|(known, _)| known == name).unwrap_or_else(|| {
+            phases.push((name.to_owned(), Self::default()));
+            phases.len() - 1
+        });
+        &mut phases[place].1
+    }
+
+    fn add(&mut self, calls: &[u64], wall_ns: &[u64], cpu_ns: &UInt64Chunked) {
+        self.calls_ns.extend(wall_ns.iter().zip(calls).map(|(wall, calls)| *wall as f64 / *calls as f64));
+        self.wall_ns += wall_ns.iter().map(|wall| *wall as f64).sum::<f64>();
+        self.cpu_ns += cpu_ns.iter().flatten().map(|cpu| cpu as f64).sum::<f64>();
+        self.with_cpu += cpu_ns.len() - cpu_ns.null_count();
+    }
+
+    fn append(&mut self, others: Self) {
+        self.calls_ns.extend(others.calls_ns);
+        self.wall_ns += others.wall_ns;
+        self.cpu_ns += others.cpu_ns;
+        self.with_cpu += others.with_cpu;
+    }
+
+    fn facts(self, name: String) -> Option<PhaseFacts> {
+        let mean_wall = self.wall_ns / self.calls_ns.len() as f64;
+        let cpus = (self.with_cpu > 0).then(|| self.cpu_ns / self.with_cpu as f64 / mean_wall);
+        let median_ns = describe::median(&self.calls_ns).ok()?;
+        Some(PhaseFacts { name, median_ns, wall_ns: Some(self.wall_ns), cpus })
+    }
 }
 
 fn trial_facts(
@@ -128,6 +197,12 @@ fn trial_facts(
     let [starts, loads, peaks, ready] = floats;
     let (starts, loads, peaks, ready) = (starts?, loads?, peaks?, ready?);
     let metrics = metrics(&frame)?;
+    // Trials of one case and implementation mostly send the same receipt.
+    let mut read: HashMap<&str, ReceiptFacts> = HashMap::new();
+    let mut receipt = |json| match read.entry(json) {
+        Entry::Occupied(known) => PolarsResult::Ok(known.get().clone()),
+        Entry::Vacant(new) => Ok(new.insert(parse_receipt(json)?).clone()),
+    };
     let mut facts = Vec::with_capacity(frame.height());
     for i in 0..frame.height() {
         let (Some(id), Some(case), Some(implementation)) = (ids.get(i), cases.get(i), implementations.get(i))
@@ -147,7 +222,7 @@ fn trial_facts(
             attempt: attempts.get(i).unwrap_or(0),
             status: statuses.get(i).and_then(Status::of_word).unwrap_or(Status::Failed),
             reason: reasons.get(i).map(str::to_owned),
-            receipt: receipts.get(i).map(receipt).transpose()?,
+            receipt: receipts.get(i).map(&mut receipt).transpose()?,
             cpu_set: cpu_sets.get(i).and_then(|set| serde_json::from_str(set).ok()),
             peak_rss_bytes: peaks.get(i),
             rss_ready_bytes: ready.get(i),
@@ -158,7 +233,7 @@ fn trial_facts(
     Ok(facts)
 }
 
-fn receipt(json: &str) -> PolarsResult<ReceiptFacts> {
+fn parse_receipt(json: &str) -> PolarsResult<ReceiptFacts> {
     serde_json::from_str(json)
         .map_err(|e| PolarsError::ComputeError(format!("a receipt is malformed: {e}").into()))
 }
@@ -213,4 +288,37 @@ fn number(frame: &DataFrame, name: &str) -> PolarsResult<Float64Chunked> {
 
 fn count(frame: &DataFrame, name: &str) -> PolarsResult<UInt32Chunked> {
     Ok(cast(frame, name, &DataType::UInt32)?.u32()?.rechunk().into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use polars::prelude::{IntoLazy, df};
+
+    #[test]
+    fn samples_in_any_order_give_the_same_phases() {
+        let trials = ["a", "a", "b", "a", "a", "b", "a", "c"];
+        let names = ["fit", "fit", "fit", "predict", "fit", "fit", "predict", "fit"];
+        let frame = df!(
+            "trial" => trials,
+            "counted" => trials.map(|trial| trial != "c"),
+            "phase" => names,
+            "calls" => [1_u64, 2, 1, 4, 1, 1, 4, 1],
+            "wall_ns" => [10_u64, 60, 7, 40, 20, 9, 80, 5],
+            "cpu_ns" => [Some(10_u64), None, None, Some(40), Some(20), None, Some(80), Some(5)],
+        );
+        let phases = phases(frame.unwrap().lazy()).unwrap();
+        let fact = |name: &str, median_ns, wall_ns, cpus| PhaseFacts {
+            name: name.to_owned(),
+            median_ns,
+            wall_ns: Some(wall_ns),
+            cpus,
+        };
+        assert_eq!(phases.len(), 2);
+        assert_eq!(
+            phases["a"],
+            [fact("fit", 20.0, 90.0, Some(0.5)), fact("predict", 15.0, 120.0, Some(1.0))]
+        );
+        assert_eq!(phases["b"], [fact("fit", 8.0, 16.0, None)]);
+    }
 }

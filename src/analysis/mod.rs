@@ -16,6 +16,7 @@ pub(crate) mod example;
 pub mod facts;
 pub mod groups;
 mod pairing;
+mod parallel;
 pub mod parity;
 pub mod regression;
 pub mod selection;

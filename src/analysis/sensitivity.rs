@@ -1,11 +1,15 @@
 //! What is computed beside a verdict and decides nothing: other tests, other intervals, effect sizes, normality, power. Where two methods
 //! disagree a reader should look twice; none of them can overrule the judge.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::pairing::Paired;
-use crate::stats::bootstrap::{Bootstrap, Resampling};
+use crate::stats::bootstrap::{Bootstrap, Places, Resampling};
 use crate::stats::effect_size::{EffectSize, cliffs_delta, cohens_d_paired, vargha_delaney_a};
 use crate::stats::paired_ratio::Family;
 use crate::stats::{StatsError, correction, describe, normality, outlier, power, rank_test, t_test};
@@ -129,8 +133,20 @@ pub fn of(pairs: &[Paired], logs: &[f64], family: Family, corrected: Option<Corr
 }
 
 fn bootstrap(logs: &[f64]) -> Option<[f64; 2]> {
-    let resampling = Resampling { resamples: RESAMPLES, seed: 0 };
-    let interval = Bootstrap::one_sample(logs, describe::mean, resampling).ok()?.bca(0.05).ok()?;
+    // All comparisons of as many blocks are resampled alike: drawing the places takes longer than all the rest.
+    thread_local!(static DRAWN: RefCell<BTreeMap<usize, Places>> = RefCell::default());
+    let interval = DRAWN.with_borrow_mut(|drawn| {
+        let places = match drawn.entry(logs.len()) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(new) => {
+                let resampling = Resampling { resamples: RESAMPLES, seed: 0 };
+                new.insert(Places::draw(logs.len(), resampling).ok()?)
+            }
+        };
+        #[expect(clippy::cast_precision_loss, reason = "a number of blocks")]
+        let mean = |logs: &[f64]| Ok(logs.iter().sum::<f64>() / logs.len() as f64);
+        Bootstrap::at_places(logs, mean, places).ok()?.bca(0.05).ok()
+    })?;
     Some([interval.low.exp(), interval.high.exp()])
 }
 

@@ -8,7 +8,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::Interval;
-use super::describe::{mean_of, quantile_of_sorted, sorted, standard_deviation_of};
+use super::describe::{mean_of, quantile_by_selection, quantile_of_sorted, sorted, standard_deviation_of};
 use super::distribution::{normal_cdf, normal_quantile};
 use super::error::{StatsError, check_above_zero, check_open_unit, check_sample, finite};
 
@@ -31,12 +31,33 @@ impl Resampling {
     }
 }
 
+/// Which values each resample takes, by their places. Drawn once, it serves all samples of one size.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Places {
+    size: usize,
+    drawn: Vec<usize>,
+}
+
+impl Places {
+    /// Draws resamples of samples of this size.
+    ///
+    /// # Errors
+    /// If the size is 0 or no resamples are asked for.
+    pub fn draw(size: usize, resampling: Resampling) -> Result<Self, StatsError> {
+        resampling.check()?;
+        check_above_zero("the size of a sample", size as f64)?;
+        let mut generator = resampling.generator();
+        let drawn = (0..size * resampling.resamples).map(|_| generator.random_range(0..size)).collect();
+        Ok(Self { size, drawn })
+    }
+}
+
 /// A statistic, and its values on resamples of the sample.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Bootstrap {
     /// The statistic of the sample itself.
     pub estimate: f64,
-    /// The statistic of each resample, in increasing order.
+    /// The statistic of each resample.
     pub replicates: Vec<f64>,
     /// The acceleration of `BCa`, from the jackknife; none where leaving a value out is impossible or changes nothing.
     pub acceleration: Option<f64>,
@@ -54,9 +75,32 @@ impl Bootstrap {
         resampling: Resampling,
     ) -> Result<Self, StatsError> {
         check_sample(values, 2)?;
-        let n = values.len();
-        let of = |places: &[usize]| statistic(&pick(values, places));
-        Self::by_place(n, of, resampling)
+        Self::at_places(values, statistic, &Places::draw(values.len(), resampling)?)
+    }
+
+    /// Resamples the values as was drawn before: the same as [`Bootstrap::one_sample`] with the resampling that drew the places.
+    ///
+    /// # Errors
+    /// As [`Bootstrap::one_sample`], and if the places are of samples of another size.
+    pub fn at_places(
+        values: &[f64],
+        statistic: impl Fn(&[f64]) -> Result<f64, StatsError>,
+        places: &Places,
+    ) -> Result<Self, StatsError> {
+        check_sample(values, 2)?;
+        if values.len() != places.size {
+            return Err(StatsError::UnequalLengths { first: values.len(), second: places.size });
+        }
+        let without = |left_out: usize| statistic(&[&values[..left_out], &values[left_out + 1..]].concat());
+        let jackknife = (0..values.len()).map(without).collect::<Result<Vec<_>, _>>()?;
+        let mut picked = Vec::with_capacity(values.len());
+        let of = |places: &[usize]| {
+            picked.clear();
+            picked.extend(places.iter().map(|place| values[*place]));
+            statistic(&picked)
+        };
+        let replicates = places.drawn.chunks_exact(values.len()).map(of).collect();
+        Self::of_replicates(statistic(values)?, replicates, &[jackknife])
     }
 
     /// Resamples pairs of values, which stay together.
@@ -154,13 +198,23 @@ impl Bootstrap {
     ) -> Result<Self, StatsError> {
         resampling.check()?;
         let mut generator = resampling.generator();
-        let replicates = (0..resampling.resamples)
-            .map(|_| finite("the statistic of a resample", draw(&mut generator)?))
-            .collect::<Result<Vec<_>, _>>()?;
+        let replicates = (0..resampling.resamples).map(|_| draw(&mut generator)).collect();
+        Self::of_replicates(estimate, replicates, jackknife)
+    }
+
+    fn of_replicates(
+        estimate: f64,
+        replicates: Result<Vec<f64>, StatsError>,
+        jackknife: &[Vec<f64>],
+    ) -> Result<Self, StatsError> {
+        let replicates = replicates?;
+        for replicate in &replicates {
+            finite("the statistic of a resample", *replicate)?;
+        }
         if replicates.iter().all(|replicate| *replicate == replicates[0]) {
             return Err(StatsError::NoSpread { statistic: "a bootstrap interval" });
         }
-        Ok(Self { estimate, replicates: sorted(&replicates), acceleration: acceleration(jackknife) })
+        Ok(Self { estimate, replicates, acceleration: acceleration(jackknife) })
     }
 
     /// The standard deviation of the replicates.
@@ -198,9 +252,11 @@ impl Bootstrap {
         check_open_unit("alpha", alpha)?;
         let acceleration = self.acceleration.ok_or(StatsError::NoSpread { statistic: "the acceleration" })?;
         // A resample with the same values in another order may give a statistic that rounding made unequal.
-        let rounding = 1e-12 * (self.replicates[self.replicates.len() - 1] - self.replicates[0]);
-        let below = self.replicates.partition_point(|replicate| *replicate < self.estimate - rounding);
-        let not_above = self.replicates.partition_point(|replicate| *replicate <= self.estimate + rounding);
+        let fold = |of: fn(f64, f64) -> f64| self.replicates.iter().copied().fold(self.estimate, of);
+        let rounding = 1e-12 * (fold(f64::max) - fold(f64::min));
+        let count = |keep: &dyn Fn(f64) -> bool| self.replicates.iter().filter(|r| keep(**r)).count();
+        let below = count(&|replicate| replicate < self.estimate - rounding);
+        let not_above = count(&|replicate| replicate <= self.estimate + rounding);
         let z0 = normal_quantile((below + not_above) as f64 / (2 * self.replicates.len()) as f64);
         finite("the bias correction", z0)?;
         let corrected = |z: f64| {
@@ -212,7 +268,9 @@ impl Bootstrap {
     }
 
     fn between(&self, low: f64, high: f64) -> Result<Interval, StatsError> {
-        interval(quantile_of_sorted(&self.replicates, low), quantile_of_sorted(&self.replicates, high))
+        let mut replicates = self.replicates.clone();
+        let low = quantile_by_selection(&mut replicates, low);
+        interval(low, quantile_by_selection(&mut replicates, high))
     }
 }
 
@@ -330,7 +388,7 @@ mod tests {
         let all: Vec<usize> = (0..n).collect();
         let without = |i| statistic(&[&all[..i], &all[i + 1..]].concat());
         let acceleration = acceleration(&[(0..n).map(without).collect()]);
-        Bootstrap { estimate: statistic(&all), replicates: sorted(&replicates), acceleration }
+        Bootstrap { estimate: statistic(&all), replicates, acceleration }
     }
 
     #[test]

@@ -26,7 +26,17 @@ pub fn standard_deviation(values: &[f64]) -> Result<f64, StatsError> {
 /// If the sample is empty or holds a value that is not finite.
 pub fn median(values: &[f64]) -> Result<f64, StatsError> {
     check_sample(values, 1)?;
-    Ok(median_of_sorted(&sorted(values)))
+    let mut values = values.to_vec();
+    let middle = values.len() / 2;
+    let odd = values.len() % 2 == 1;
+    // What comes before the middle need not be sorted.
+    let (before, upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    if odd {
+        return Ok(*upper);
+    }
+    let lower = before.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    // Halved before they are added, so that the largest floats do not overflow.
+    Ok(0.5 * lower + 0.5 * *upper)
 }
 
 /// The mean of what is left when `⌊fraction · n⌋` values are cut off each end (`scipy.stats.trim_mean`).
@@ -132,11 +142,27 @@ pub(super) fn median_of_sorted(sorted: &[f64]) -> f64 {
 
 /// The quantile of sorted values, for q in [0, 1].
 pub(super) fn quantile_of_sorted(sorted: &[f64], q: f64) -> f64 {
-    let place = q * (sorted.len() - 1) as f64;
+    let (below, t) = quantile_place(sorted.len(), q);
+    interpolated(sorted[below], sorted[(below + 1).min(sorted.len() - 1)], t)
+}
+
+/// The quantile of values in any order, which it moves: for one or two quantiles of many values, where sorting them takes longer.
+pub(super) fn quantile_by_selection(values: &mut [f64], q: f64) -> f64 {
+    let (below, t) = quantile_place(values.len(), q);
+    let (_, low, above) = values.select_nth_unstable_by(below, f64::total_cmp);
+    let high = above.iter().copied().reduce(f64::min).unwrap_or(*low);
+    interpolated(*low, high, t)
+}
+
+/// The place of the value below a quantile among n sorted ones, and how far the quantile is from it to the next.
+fn quantile_place(n: usize, q: f64) -> (usize, f64) {
+    let place = q * (n - 1) as f64;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and n − 1")]
     let below = place as usize;
-    let (low, high) = (sorted[below], sorted[(below + 1).min(sorted.len() - 1)]);
-    let t = place.fract();
+    (below, place.fract())
+}
+
+fn interpolated(low: f64, high: f64, t: f64) -> f64 {
     // From the nearer end, as NumPy does, so that the result is monotone in q.
     if t < 0.5 { low + (high - low) * t } else { high - (high - low) * (1.0 - t) }
 }
@@ -144,7 +170,7 @@ pub(super) fn quantile_of_sorted(sorted: &[f64], q: f64) -> f64 {
 /// The values in increasing order; all are finite.
 pub(super) fn sorted(values: &[f64]) -> Vec<f64> {
     let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
+    sorted.sort_unstable_by(f64::total_cmp);
     sorted
 }
 

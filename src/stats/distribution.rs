@@ -2,6 +2,8 @@
 //! Arguments are not NaN.
 
 use statrs::function::{beta::beta_reg, erf, gamma::gamma_ur};
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::f64::consts::SQRT_2;
 
 use super::solve::root_from_zero;
@@ -37,7 +39,33 @@ pub(super) fn t_cdf(t: f64, df: f64) -> f64 {
 
 /// The critical value t with `P(|T| ≥ t) = alpha`, for alpha in (0, 1).
 pub(super) fn t_critical(alpha: f64, df: f64) -> f64 {
-    root_from_zero(|t| alpha.ln() - t_two_sided(t, df).ln(), 2.0)
+    thread_local!(static KNOWN: Known<2> = Known::default());
+    let found = || root_from_zero(|t| alpha.ln() - t_two_sided(t, df).ln(), 2.0);
+    KNOWN.with(|known| known.value([alpha, df], found))
+}
+
+/// What a function found for arguments that it was given before: the comparisons of a run share their levels and degrees of freedom, so
+/// that a few searches for a root would otherwise be made thousands of times each.
+#[derive(Debug)]
+pub(super) struct Known<const N: usize>(RefCell<HashMap<[u64; N], f64>>);
+
+impl<const N: usize> Default for Known<N> {
+    fn default() -> Self {
+        Self(RefCell::default())
+    }
+}
+
+impl<const N: usize> Known<N> {
+    /// The value for these arguments.
+    pub fn value(&self, arguments: [f64; N], find: impl FnOnce() -> f64) -> f64 {
+        let key = arguments.map(f64::to_bits);
+        let known = self.0.borrow().get(&key).copied();
+        known.unwrap_or_else(|| {
+            let found = find();
+            self.0.borrow_mut().insert(key, found);
+            found
+        })
+    }
 }
 
 /// `P(X ≥ x)` of chi-square with `df` degrees of freedom.

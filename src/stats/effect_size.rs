@@ -66,7 +66,8 @@ fn noncentrality(test: &TTest, alpha: f64) -> Result<EffectSize, StatsError> {
     let bound = |p: f64| {
         // The distribution function falls in the noncentrality.
         let excess = |noncentrality: f64| p - noncentral_t::cdf(t, df, noncentrality);
-        let mut reach = 1.0 + 1e-3 * t.abs();
+        // Twice the standard error of t as an estimate of the noncentrality, for large samples.
+        let mut reach = 2.0 * (1.0 + 0.5 * t * t / df).sqrt();
         while excess(t - reach) > 0.0 || excess(t + reach) < 0.0 {
             reach *= 2.0;
         }

@@ -4,7 +4,7 @@
 //! noncentral t and the distribution of the square of the sample multiple correlation coefficient", Computational
 //! Statistics & Data Analysis 43, 249–267: the series of Lenth's AS 243 (1989), summed outwards from its largest
 //! Poisson weight, so that a large noncentrality does not underflow. The series grows with the noncentrality; past
-//! 100, which a t test on two or three values reaches, the distribution is integrated over Z instead.
+//! 100, which a t test on two or three values reaches, and wherever it is shorter, an integral over Z is taken instead.
 #![expect(clippy::many_single_char_names, reason = "the paper's names")]
 
 use statrs::function::gamma::ln_gamma;
@@ -25,7 +25,7 @@ pub(super) fn cdf(t: f64, df: f64, noncentrality: f64) -> f64 {
     if t == 0.0 || below_zero == 1.0 {
         return below_zero;
     }
-    if noncentrality > LONGEST_SERIES {
+    if noncentrality > LONGEST_SERIES || (noncentrality > REACH && is_smooth(df, noncentrality)) {
         return integral(t, df, noncentrality);
     }
     let (y, x) = shares(t * t / df);
@@ -37,16 +37,27 @@ pub(super) fn cdf(t: f64, df: f64, noncentrality: f64) -> f64 {
     (below_zero + 0.5 * (even + noncentrality / std::f64::consts::SQRT_2 * odd)).clamp(0.0, 1.0)
 }
 
+/// The normal distribution has 3e-12 of its probability beyond.
+const REACH: f64 = 7.0;
+
+/// Whether the second factor of [`integral`] falls over two deviations of Z or more; it does so over about `noncentrality / √(2 df)`.
+fn is_smooth(df: f64, noncentrality: f64) -> bool {
+    noncentrality > 2.0 * (2.0 * df).sqrt()
+}
+
 /// `∫ φ(z) P(√(χ²_df / df) ≥ (z + noncentrality) / t) dz`, the condition T ≤ t solved for χ². The trapezoidal rule is
-/// exact to rounding here: both factors are smooth on the scale of its step, and φ vanishes at both ends.
+/// exact to rounding here: both factors are smooth on the scale of its step, and φ all but vanishes at both ends.
 fn integral(t: f64, df: f64, noncentrality: f64) -> f64 {
-    const STEP: f64 = 1.0 / 32.0;
-    let terms = (-300..=300).map(|i| {
-        let z = f64::from(i) * STEP;
+    let steps = if is_smooth(df, noncentrality) { 2 } else { 32 };
+    let step = 1.0 / f64::from(steps);
+    #[expect(clippy::cast_possible_truncation, reason = "a few hundred")]
+    let last = (REACH / step) as i32;
+    let terms = (-last..=last).map(|i| {
+        let z = f64::from(i) * step;
         let least = (z + noncentrality) / t;
         normal_pdf(z) * chi_square_sf(df * least * least, df)
     });
-    (STEP * terms.sum::<f64>()).clamp(0.0, 1.0)
+    (step * terms.sum::<f64>()).clamp(0.0, 1.0)
 }
 
 /// `Σ_i w_i I_x(a_i, b)` over all i ≥ 0, from the middle term outwards: neighbours have `a ± 1`, the weights' ratio

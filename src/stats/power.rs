@@ -4,7 +4,7 @@
 //! `power(δ) = P(|T_{df, δ}| > t_{1 − α/2, df})`: Cohen (1988), "Statistical Power Analysis for the Behavioral
 //! Sciences", 2nd ed., chapters 2 and 12. Effects are standardised (Cohen's d).
 
-use super::distribution::t_critical;
+use super::distribution::{Known, t_critical};
 use super::error::{StatsError, check_above_zero, check_open_unit};
 use super::noncentral_t;
 use super::solve::{root_from_zero, smallest};
@@ -29,16 +29,13 @@ pub fn t_test_power(noncentrality: f64, df: f64, alpha: f64) -> Result<f64, Stat
 /// If `df` or `alpha` are out of range, or `power` is not in (`alpha`, 1).
 pub fn detectable_noncentrality(df: f64, alpha: f64, power: f64) -> Result<f64, StatsError> {
     check_above_zero("the degrees of freedom", df)?;
-    check_open_unit("alpha", alpha)?;
-    if !(alpha < power && power < 1.0) {
-        return Err(StatsError::Parameter {
-            name: "power",
-            allowed: "above alpha and below 1",
-            value: power,
-        });
-    }
-    let critical = t_critical(alpha, df);
-    Ok(root_from_zero(|noncentrality| power_at(noncentrality, df, critical) - power, critical))
+    check_levels(alpha, power)?;
+    thread_local!(static KNOWN: Known<3> = Known::default());
+    let found = || {
+        let critical = t_critical(alpha, df);
+        root_from_zero(|noncentrality| power_at(noncentrality, df, critical) - power, critical)
+    };
+    Ok(KNOWN.with(|known| known.value([df, alpha, power], found)))
 }
 
 /// The power of the paired t test: noncentrality `d √n`, where d is the mean difference over the standard deviation of
@@ -105,8 +102,7 @@ fn needed(
     power: f64,
     design: impl Fn(usize) -> Result<(f64, f64), StatsError>,
 ) -> Result<usize, StatsError> {
-    // The detectable effect of the smallest design checks both levels.
-    detectable_noncentrality(1.0, alpha, power)?;
+    check_levels(alpha, power)?;
     let reached = |n| {
         design(n)
             .and_then(|(df, scale)| t_test_power(effect * scale, df, alpha))
@@ -114,6 +110,14 @@ fn needed(
     };
     let (name, allowed) = ("the effect", "large enough to be shown by 1 000 000 values");
     smallest(2, LARGEST_SAMPLE, reached).ok_or(StatsError::Parameter { name, allowed, value: effect })
+}
+
+fn check_levels(alpha: f64, power: f64) -> Result<(), StatsError> {
+    check_open_unit("alpha", alpha)?;
+    if alpha < power && power < 1.0 {
+        return Ok(());
+    }
+    Err(StatsError::Parameter { name: "power", allowed: "above alpha and below 1", value: power })
 }
 
 /// Degrees of freedom, and the factor from effect to noncentrality.

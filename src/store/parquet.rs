@@ -1,12 +1,13 @@
 //! A run's tables: rows to Parquet, replaced as a whole, and back as lazy frames.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::Path;
 
 use polars::prelude::{
     Column, DataFrame, IntoLazy, KeyValueMetadata, LazyFrame, ParquetReader, ParquetWriter, PlRefPath,
-    ScanArgsParquet, SerReader, Series,
+    PolarsResult, ScanArgsParquet, SerReader, Series,
 };
 
 use super::manifest::{Manifest, SCHEMA_VERSION};
@@ -57,15 +58,13 @@ impl Tables {
             });
         }
         let state = RunState::replay(&journal::read(folder)?);
-        let lazy = |name: &str, columns| {
-            DataFrame::new_infer_height(columns)
-                .map(IntoLazy::lazy)
-                .map_err(StoreError::table("read", &folder.join(name)))
+        let lazy = |name: &str, frame: PolarsResult<DataFrame>| {
+            frame.map(IntoLazy::lazy).map_err(StoreError::table("read", &folder.join(name)))
         };
         Ok(Self {
-            trials: lazy(TRIALS, trials(&rows::trials(manifest, &state)))?,
-            samples: lazy(SAMPLES, samples(&rows::samples(&state)))?,
-            parity: lazy(PARITY, parity(&rows::contract(&state)))?,
+            trials: lazy(TRIALS, DataFrame::new_infer_height(trials(&rows::trials(manifest, &state))))?,
+            samples: lazy(SAMPLES, in_one(sample_frames(rows::samples(&state))))?,
+            parity: lazy(PARITY, DataFrame::new_infer_height(parity(&rows::contract(&state))))?,
             finished: state.finished,
         })
     }
@@ -80,24 +79,28 @@ const FINISHED: &str = "benchrun.finished";
 /// # Errors
 /// A file cannot be written.
 pub fn write_all(folder: &Path, manifest: &Manifest, state: &RunState) -> Result<(), StoreError> {
-    let rows = (&rows::trials(manifest, state)[..], &rows::samples(state)[..], &rows::contract(state)[..]);
+    let rows = (&rows::trials(manifest, state)[..], rows::samples(state), &rows::contract(state)[..]);
     write_rows(folder, rows, state.finished)
 }
 
-/// Writes some rows as a run's tables. The trials come last: they say how far in the journal the tables reach.
+/// Writes some rows as a run's tables. The trials come last: they say how far in the journal the tables reach. Samples may be made as
+/// they are written: there can be millions.
 ///
 /// # Errors
 /// A file cannot be written.
-pub fn write_rows(
+pub fn write_rows<S>(
     folder: &Path,
-    (of_trials, of_samples, of_parity): (&[TrialRow], &[SampleRow], &[ParityRow]),
+    (of_trials, of_samples, of_parity): (&[TrialRow], S, &[ParityRow]),
     finished: bool,
-) -> Result<(), StoreError> {
+) -> Result<(), StoreError>
+where
+    S: IntoIterator<Item: Borrow<SampleRow>>,
+{
     let mut metadata = vec![(FINISHED.to_owned(), finished.to_string())];
     metadata.extend(journal_bytes(folder).map(|n| (JOURNAL_BYTES.to_owned(), n.to_string())));
-    write(&folder.join(SAMPLES), samples(of_samples), Vec::new())?;
+    write(&folder.join(SAMPLES), sample_frames(of_samples), Vec::new())?;
     write_parity(folder, of_parity)?;
-    write(&folder.join(TRIALS), trials(of_trials), metadata)
+    write(&folder.join(TRIALS), [DataFrame::new_infer_height(trials(of_trials))], metadata)
 }
 
 /// Writes the parity table: what was judged on raw outputs, and what the gate found in the receipts.
@@ -105,7 +108,7 @@ pub fn write_rows(
 /// # Errors
 /// The file cannot be written.
 pub fn write_parity(folder: &Path, rows: &[ParityRow]) -> Result<(), StoreError> {
-    write(&folder.join(PARITY), parity(rows), Vec::new())
+    write(&folder.join(PARITY), [DataFrame::new_infer_height(parity(rows))], Vec::new())
 }
 
 fn journal_bytes(folder: &Path) -> Option<u64> {
@@ -121,15 +124,52 @@ fn stored_metadata(path: &Path) -> Option<BTreeMap<String, String>> {
     (metadata.get(VERSION) == Some(&SCHEMA_VERSION.to_string())).then_some(metadata)
 }
 
-fn write(path: &Path, columns: Vec<Column>, mut metadata: Vec<(String, String)>) -> Result<(), StoreError> {
-    let mut frame = DataFrame::new_infer_height(columns).map_err(StoreError::table("write", path))?;
+/// Writes frames of one schema, at least one, each as a row group.
+fn write(
+    path: &Path,
+    frames: impl IntoIterator<Item = PolarsResult<DataFrame>>,
+    mut metadata: Vec<(String, String)>,
+) -> Result<(), StoreError> {
     metadata.push((VERSION.to_owned(), SCHEMA_VERSION.to_string()));
     let mut bytes = Vec::new();
-    ParquetWriter::new(&mut bytes)
-        .with_key_value_metadata(Some(KeyValueMetadata::from_static(metadata)))
-        .finish(&mut frame)
-        .map_err(StoreError::table("write", path))?;
+    let encode = || {
+        let mut frames = frames.into_iter();
+        let first = frames.next().unwrap_or_else(|| Ok(DataFrame::empty()))?;
+        let mut writer = ParquetWriter::new(&mut bytes)
+            .with_key_value_metadata(Some(KeyValueMetadata::from_static(metadata)))
+            .batched(first.schema())?;
+        writer.write_batch(&first)?;
+        frames.try_for_each(|frame| writer.write_batch(&frame?))?;
+        writer.finish()
+    };
+    encode().map_err(StoreError::table("write", path))?;
     crate::files::write_atomic(path, &bytes).map_err(StoreError::io("write", path))
+}
+
+/// Rows that become columns at a time: as columns they take a tenth of the memory.
+const ROWS_AT_ONCE: usize = 1 << 18;
+
+/// The samples in frames of [`ROWS_AT_ONCE`], at least one.
+fn sample_frames<S>(rows: S) -> impl Iterator<Item = PolarsResult<DataFrame>>
+where
+    S: IntoIterator<Item: Borrow<SampleRow>>,
+{
+    let mut rows = rows.into_iter();
+    let mut begun = false;
+    std::iter::from_fn(move || {
+        let some: Vec<S::Item> = rows.by_ref().take(ROWS_AT_ONCE).collect();
+        let ended = begun && some.is_empty();
+        begun = true;
+        (!ended).then(|| DataFrame::new_infer_height(samples(&some)))
+    })
+}
+
+fn in_one(frames: impl IntoIterator<Item = PolarsResult<DataFrame>>) -> PolarsResult<DataFrame> {
+    let mut all = DataFrame::empty();
+    for frame in frames {
+        all.vstack_mut_owned(frame?)?;
+    }
+    Ok(all)
 }
 
 /// One column from a field of every row.
@@ -230,18 +270,18 @@ fn trials(rows: &[TrialRow]) -> Vec<Column> {
     columns
 }
 
-fn samples(rows: &[SampleRow]) -> Vec<Column> {
+fn samples<R: Borrow<SampleRow>>(rows: &[R]) -> Vec<Column> {
     vec![
-        column("trial", rows, |r| &r.trial),
-        column("case", rows, |r| &r.case),
-        column("implementation", rows, |r| &r.implementation),
-        column("block", rows, |r| r.block),
-        column("counted", rows, |r| r.counted),
-        column("phase", rows, |r| &r.phase),
-        column("sample", rows, |r| r.sample),
-        column("calls", rows, |r| r.calls),
-        column("wall_ns", rows, |r| r.wall_ns),
-        column("cpu_ns", rows, |r| r.cpu_ns),
+        column("trial", rows, |r| &r.borrow().trial),
+        column("case", rows, |r| &r.borrow().case),
+        column("implementation", rows, |r| &r.borrow().implementation),
+        column("block", rows, |r| r.borrow().block),
+        column("counted", rows, |r| r.borrow().counted),
+        column("phase", rows, |r| &r.borrow().phase),
+        column("sample", rows, |r| r.borrow().sample),
+        column("calls", rows, |r| r.borrow().calls),
+        column("wall_ns", rows, |r| r.borrow().wall_ns),
+        column("cpu_ns", rows, |r| r.borrow().cpu_ns),
     ]
 }
 

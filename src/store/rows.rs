@@ -11,7 +11,7 @@ use crate::executor::event::Status;
 use crate::task::Check;
 
 /// One row of `trials.parquet`: one trial, or one implementation that was not asked (`status` `unsupported`, no `trial`).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TrialRow {
     /// The trial's id; null where an implementation was not asked.
     pub trial: Option<String>,
@@ -168,30 +168,26 @@ pub fn trials(manifest: &Manifest, state: &RunState) -> Vec<TrialRow> {
     ran.chain(not_asked).collect()
 }
 
-/// Every sample's row.
-pub fn samples(state: &RunState) -> Vec<SampleRow> {
+/// Every sample's row, made when it is asked for.
+pub fn samples(state: &RunState) -> impl Iterator<Item = SampleRow> {
     let complete = state.complete();
-    let mut rows = Vec::new();
-    for record in &state.trials {
+    state.trials.iter().flat_map(move |record| {
         let counted = counts(record, &complete);
-        for phase in &record.phases {
-            for (sample, calls) in (0_u32..).zip(&phase.calls) {
-                rows.push(SampleRow {
-                    trial: record.trial.id.clone(),
-                    case: record.trial.case.clone(),
-                    implementation: record.trial.implementation.clone(),
-                    block: record.trial.block,
-                    counted,
-                    phase: phase.name.clone(),
-                    sample,
-                    calls: *calls,
-                    wall_ns: phase.wall_ns[sample as usize],
-                    cpu_ns: phase.cpu_ns.get(sample as usize).copied(),
-                });
-            }
-        }
-    }
-    rows
+        record.phases.iter().flat_map(move |phase| {
+            (0_u32..).zip(&phase.calls).map(move |(sample, calls)| SampleRow {
+                trial: record.trial.id.clone(),
+                case: record.trial.case.clone(),
+                implementation: record.trial.implementation.clone(),
+                block: record.trial.block,
+                counted,
+                phase: phase.name.clone(),
+                sample,
+                calls: *calls,
+                wall_ns: phase.wall_ns[sample as usize],
+                cpu_ns: phase.cpu_ns.get(sample as usize).copied(),
+            })
+        })
+    })
 }
 
 /// The rows of the tasks' contracts.
