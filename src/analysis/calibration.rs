@@ -18,10 +18,10 @@ use super::facts::{TrialFacts, phase_rank};
 use super::pairing::{self, Quantity, Sides};
 use crate::monitor::machine::Machine;
 use crate::number::percent;
+use crate::stats::autocorrelation::lag_one;
 use crate::stats::describe::median;
 use crate::stats::paired_ratio::{Family, Verdict, log_ratios, speedup, verdict};
 use crate::stats::proportion::wilson;
-use crate::stats::serial::autocorrelation_lag_one;
 use crate::store::rows::ParityRow;
 
 /// Phases that a worker goes through once, before it is asked for anything: no slow-down is injected there.
@@ -287,8 +287,7 @@ impl Judged {
     /// Nothing where there is a single block, and so no interval.
     fn of(log_ratios: &[f64]) -> Option<Self> {
         let found = speedup(log_ratios, Family { alpha: ALPHA, comparisons: 1 }, None).ok()?;
-        let autocorrelation =
-            if log_ratios.len() < 3 { None } else { autocorrelation_lag_one(log_ratios).ok() };
+        let autocorrelation = if log_ratios.len() < 3 { None } else { lag_one(log_ratios).ok() };
         Some(Self {
             ratio: found.ratio,
             low: found.plain.low,

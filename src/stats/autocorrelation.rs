@@ -7,8 +7,9 @@
 //! 0.0015 where p ≤ 0.01, for samples of 6 and more.
 
 use super::TestResult;
+use super::describe::mean_of;
 use super::distribution::{beta_cdf, normal_cdf};
-use super::error::{StatsError, check_varies, finite};
+use super::error::{StatsError, check_sample, check_varies, finite};
 
 /// Below this the beta distribution is no longer close.
 const SMALLEST: usize = 6;
@@ -47,6 +48,27 @@ pub fn von_neumann_pooled(samples: &[impl AsRef<[f64]>]) -> Result<TestResult, S
     }
     let z = sum / variance.sqrt();
     Ok(TestResult { statistic: z, p_value: normal_cdf(z) })
+}
+
+/// The autocorrelation at lag 1: `Σ (xₜ − x̄)(xₜ₊₁ − x̄) / Σ (xₜ − x̄)²`, over n − 1 and n terms (`statsmodels.tsa.acf`).
+///
+/// Of n independent values it has expectation −1/n and, for large n, standard deviation 1/√n (Box, Jenkins & Reinsel 2008, Time Series
+/// Analysis, 4th edition, section 2.1.6): −0.1 ± 0.3 at n = 10.
+///
+/// # Errors
+/// If there are fewer than 2 values, one is not finite, or all are equal.
+pub fn lag_one(values: &[f64]) -> Result<f64, StatsError> {
+    check_sample(values, 2)?;
+    if values.iter().all(|x| *x == values[0]) {
+        return Err(StatsError::NoSpread { statistic: "the autocorrelation" });
+    }
+    let mean = mean_of(values);
+    // Scaled to the largest deviation, so that no square overflows or vanishes.
+    let largest = values.iter().map(|x| (x - mean).abs()).fold(0.0, f64::max);
+    let deviations: Vec<f64> = values.iter().map(|x| (x - mean) / largest).collect();
+    let products: f64 = deviations.windows(2).map(|pair| pair[0] * pair[1]).sum();
+    let squares: f64 = deviations.iter().map(|d| d * d).sum();
+    finite("the autocorrelation", products / squares)
 }
 
 fn ratio(values: &[f64]) -> Result<f64, StatsError> {
@@ -107,5 +129,20 @@ mod tests {
         values[3] = f64::MAX;
         values[5] = f64::MIN;
         assert!(von_neumann(&values).is_ok_and(|got| got.statistic.is_finite()));
+    }
+
+    #[test]
+    fn lag_one_equals_statsmodels() {
+        for case in Case::all(include_str!("../../tests/reference/lag_one.json")) {
+            let got = lag_one(&case.sample("values"));
+            agrees_or_fails(&case, "lag_one", got, 1e-10);
+        }
+    }
+
+    #[test]
+    fn lag_one_refuses_what_cannot_depend() {
+        assert_eq!(lag_one(&[1.0]), Err(StatsError::TooFew { needed: 2, got: 1 }));
+        assert!(matches!(lag_one(&[0.1; 5]), Err(StatsError::NoSpread { .. })));
+        assert!(matches!(lag_one(&[0.1, f64::NAN]), Err(StatsError::NonFinite { .. })));
     }
 }

@@ -21,7 +21,6 @@ pub mod permutation;
 pub mod power;
 pub mod proportion;
 pub mod rank_test;
-pub mod serial;
 pub mod several;
 pub mod t_test;
 pub mod variance;
@@ -143,7 +142,7 @@ mod tests {
             check("K2", &normality::dagostino_k2(&x));
             check("von Neumann", &autocorrelation::von_neumann(&x));
             check("von Neumann, pooled", &autocorrelation::von_neumann_pooled(&[&x, &x]));
-            check("autocorrelation", &serial::autocorrelation_lag_one(&x));
+            check("autocorrelation", &autocorrelation::lag_one(&x));
             check("one-sample t", &t_test::one_sample(&x, 1.0).map(|test| test.result));
             check("studentised", &studentised(&x, describe::mean, standard_error_of_mean, 0.1, resampling));
             if let Ok(bootstrap) = Bootstrap::one_sample(&x, describe::median, resampling) {

@@ -1,4 +1,4 @@
-"""Reference values for src/stats/serial.rs. Run: python serial.py
+"""Reference values for src/stats/autocorrelation.rs (`lag_one`). Run: python lag_one.py
 
 Made with Python 3.11.7, NumPy 2.4.6, statsmodels 0.15.0.
 """
