@@ -3,8 +3,12 @@
 //! A task alone defines its algorithms (parameters, types, defaults, which are binding), its raw outputs, its
 //! metrics and its parity contract. Implementations only offer algorithms; they never define or score them.
 
+pub mod classification;
+pub mod clustering;
+pub mod metric;
 pub mod parameter;
 pub mod regression;
+pub mod svm;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -257,7 +261,7 @@ pub enum TaskError {
     Data(#[from] crate::data::DataError),
     /// The metrics refuse the values.
     #[error(transparent)]
-    Metric(#[from] regression::metrics::MetricError),
+    Metric(#[from] metric::MetricError),
     /// The converged reference could not be computed.
     #[error("no converged reference: {0}")]
     Reference(String),

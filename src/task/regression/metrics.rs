@@ -9,41 +9,7 @@
 #![expect(clippy::float_cmp, reason = "constant and zero are meant exactly")]
 #![expect(clippy::unnecessary_wraps, reason = "all formulas have one signature")]
 
-use thiserror::Error;
-
-/// Why a score cannot be given.
-#[derive(Debug, Clone, PartialEq, Error)]
-pub enum MetricError {
-    /// There is nothing to score.
-    #[error("there are no values to score")]
-    Empty,
-    /// Targets and predictions are not pairs.
-    #[error("there are {targets} targets but {predictions} predictions")]
-    UnequalLengths {
-        /// Number of targets.
-        targets: usize,
-        /// Number of predictions.
-        predictions: usize,
-    },
-    /// A value is NaN or infinite.
-    #[error("{values} should be finite, but number {index} is {value}")]
-    NonFinite {
-        /// Which values: `targets`, `predictions` or `coefficients`.
-        values: &'static str,
-        /// Its place, from 0.
-        index: usize,
-        /// The value.
-        value: f64,
-    },
-    /// The formula has no value for these numbers.
-    #[error("{metric} is undefined: {reason}")]
-    Undefined {
-        /// The metric's name.
-        metric: &'static str,
-        /// What is wrong with the numbers.
-        reason: &'static str,
-    },
-}
+use crate::task::metric::{Better, MetricError, all_finite};
 
 /// Targets and predictions that were checked: of one length, at least one of each, all finite.
 #[derive(Debug, Clone, PartialEq)]
@@ -79,17 +45,6 @@ impl<'a> Pairs<'a> {
         }
         Ok(())
     }
-}
-
-/// Which direction of a metric is the better one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Better {
-    /// Errors.
-    Lower,
-    /// Scores.
-    Higher,
-    /// Descriptions, such as skewness.
-    Neither,
 }
 
 /// A metric of regression.
@@ -241,13 +196,6 @@ fn central_moment(values: &[f64], k: i32) -> f64 {
 fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     let n = values.len() as f64;
     values.sum::<f64>() / n
-}
-
-fn all_finite(name: &'static str, values: &[f64]) -> Result<(), MetricError> {
-    match values.iter().position(|v| !v.is_finite()) {
-        Some(index) => Err(MetricError::NonFinite { values: name, index, value: values[index] }),
-        None => Ok(()),
-    }
 }
 
 #[cfg(test)]

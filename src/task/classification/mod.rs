@@ -1,0 +1,3 @@
+//! Classification: predict a class for every row.
+
+pub mod metrics;

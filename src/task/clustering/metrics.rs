@@ -1,0 +1,1 @@
+//! Scores of a clustering: labels against the rows themselves, and against classes where there are some.

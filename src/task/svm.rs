@@ -1,0 +1,1 @@
+//! Certificates of support vector machines: objectives and duality gaps from raw parameters, whoever found these.
