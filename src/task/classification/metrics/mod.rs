@@ -14,7 +14,6 @@
 //!
 //! A new metric is one function and one line of [`METRICS`].
 #![expect(clippy::cast_precision_loss, reason = "no slice in memory has 2⁵³ values")]
-#![expect(clippy::unnecessary_wraps, reason = "all formulas have one signature")]
 
 mod labels;
 mod ranking;
