@@ -242,7 +242,7 @@ impl<'a> Draft<'a> {
             |id: &str| -> Vec<&TrialFacts> { trials.iter().filter(|t| t.implementation == id).collect() };
         let reference = |id: &str| id == options.baseline.as_ref().unwrap_or(&case.baseline);
         let mut arms: Vec<ArmSummary> =
-            case.arms.iter().map(|arm| summary::arm(arm, &of(&arm.implementation))).collect();
+            case.arms.iter().map(|arm| summary::arm(case, arm, &of(&arm.implementation))).collect();
         let compared =
             |id: &str| case.arms.iter().any(|a| a.implementation == id && a.compared_with.is_some());
         arms.sort_by_key(|arm| match options.baseline {
