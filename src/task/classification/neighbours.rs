@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 
 use ndarray::{Array2, ArrayView1};
 
-use super::{Data, labels};
+use super::{Data, needed};
 use crate::task::outputs::Outputs;
 use crate::task::parameter::{ParameterDef, Parameters, Type, Value};
 use crate::task::{AlgorithmDef, Check, Family, Problem, Scores, Side, TaskError};
@@ -56,7 +56,7 @@ impl Family for Neighbours {
     }
 
     fn score(&self, problem: &Problem<'_>, outputs: &Outputs, _: &mut Scores) -> Result<(), TaskError> {
-        Answer::read(problem, outputs, &Data::of(problem)?)?;
+        Answer::read(outputs, &Data::of(problem)?)?;
         Ok(())
     }
 
@@ -66,11 +66,7 @@ impl Family for Neighbours {
         contender: Side<'_>,
         baseline: Side<'_>,
     ) -> Result<Vec<Check>, TaskError> {
-        let data = Data::of(problem)?;
-        let rule = Rule::of(problem.hyperparameters, data.train.nrows()).map_err(TaskError::Reference)?;
-        let a = Answer::read(problem, contender.outputs, &data)?;
-        let b = Answer::read(problem, baseline.outputs, &data)?;
-        Ok(compare(&data, rule, (contender.name, &a), (baseline.name, &b)))
+        judge(&Data::of(problem)?, problem.hyperparameters, (contender, baseline))
     }
 }
 
@@ -82,11 +78,11 @@ struct Answer {
 }
 
 impl Answer {
-    fn read(problem: &Problem<'_>, outputs: &Outputs, data: &Data) -> Result<Self, TaskError> {
+    fn read(outputs: &Outputs, data: &Data) -> Result<Self, TaskError> {
         let shape = (data.test.nrows(), data.occurring.count());
         let shares =
             outputs.has("probabilities").then(|| outputs.matrix("probabilities", shape)).transpose()?;
-        Ok(Self { predictions: labels(problem, outputs)?, shares })
+        Ok(Self { predictions: data.labels(outputs)?, shares })
     }
 }
 
@@ -98,13 +94,14 @@ struct Rule {
 }
 
 impl Rule {
-    fn of(parameters: &Parameters, rows: usize) -> Result<Self, String> {
-        let count = parameters.get("n_neighbors").and_then(Value::as_int);
-        let neighbours = count.and_then(|k| usize::try_from(k).ok()).ok_or("`n_neighbors` is missing")?;
+    fn of(parameters: &Parameters, rows: usize) -> Result<Self, TaskError> {
+        let whole = |value: &Value| value.as_int().and_then(|k| usize::try_from(k).ok());
+        let neighbours = needed(parameters, "n_neighbors", whole)?;
         if neighbours > rows {
-            return Err(format!("{neighbours} neighbours are asked of {rows} training rows"));
+            let reason = format!("{neighbours} neighbours are asked of {rows} training rows");
+            return Err(TaskError::Reference(reason));
         }
-        let weights = parameters.get("weights").and_then(Value::as_text).ok_or("`weights` is missing")?;
+        let weights = needed(parameters, "weights", |value| value.as_text().map(str::to_owned))?;
         Ok(Self { neighbours, by_distance: weights == "distance" })
     }
 }
@@ -213,7 +210,17 @@ impl Vote {
     }
 }
 
-/// The contract for one pair of answers.
+/// The contract for one pair of sides.
+pub(super) fn judge(
+    data: &Data,
+    parameters: &Parameters,
+    (contender, baseline): (Side<'_>, Side<'_>),
+) -> Result<Vec<Check>, TaskError> {
+    let rule = Rule::of(parameters, data.train.nrows())?;
+    let (a, b) = (Answer::read(contender.outputs, data)?, Answer::read(baseline.outputs, data)?);
+    Ok(compare(data, rule, (contender.name, &a), (baseline.name, &b)))
+}
+
 fn compare(data: &Data, rule: Rule, a: (&str, &Answer), b: (&str, &Answer)) -> Vec<Check> {
     let rows = data.test.nrows();
     let differing: Vec<usize> = (0..rows).filter(|&i| differ(a.1, b.1, i)).collect();
@@ -264,6 +271,3 @@ fn differ(a: &Answer, b: &Answer, row: usize) -> bool {
     };
     a.predictions[row] != b.predictions[row] || shares
 }
-
-#[cfg(test)]
-mod tests;
