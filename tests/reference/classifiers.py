@@ -8,9 +8,10 @@ answers that a parity contract must accept as that of the same problem, and othe
 import numpy as np
 from reference import write
 from sklearn.datasets import load_breast_cancer, load_iris, load_wine
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from sklearn.preprocessing import StandardScaler
 
 
@@ -46,6 +47,34 @@ def neighbours(x, y, test, name, **options):
     }
 
 
+def discriminant(x, y, test):
+    """Linear discriminant analysis: another linear classifier with probabilities."""
+    m = LinearDiscriminantAnalysis().fit(x, y)
+    return {
+        "name": "linear discriminant analysis",
+        "predictions": m.predict(test),
+        "probabilities": np.round(m.predict_proba(test), 12),
+        "coefficients": m.coef_,
+        "intercept": m.intercept_,
+    }
+
+
+def only(answer, *names):
+    return {name: answer[name] for name in ("name", "predictions", *names)}
+
+
+def centroid(x, y, test):
+    """The class of the nearest mean, under the name of whatever it stands in for."""
+    m = NearestCentroid().fit(x, y)
+    labels = m.predict(test)
+    return {
+        "name": "nearest centroid",
+        "predictions": labels,
+        "probabilities": (labels[:, None] == m.classes_).astype(float),
+        "joint_log_likelihood": -0.5 * np.linalg.norm(test[:, None] - m.centroids_, axis=2) ** 2,
+    }
+
+
 def case(algorithm, hyperparameters, accepted, refused):
     return {
         "algorithm": algorithm,
@@ -75,6 +104,7 @@ def cases(x, y, test, several):
             ),
             logistic(*fewer, "fewer rows", solver="newton-cholesky", tol=1e-12, **o),
             logistic(*same, "a loose tolerance", tol=1e-2, **o),
+            discriminant(*same),
         ]
         if intercept:
             refused.append(logistic(*same, "no intercept", tol=1e-9, **{**o, "fit_intercept": False}))
@@ -86,6 +116,7 @@ def cases(x, y, test, several):
             bayes(*same, "another smoothing", tell=False, var_smoothing=10 * smoothing),
             bayes(*fewer, "fewer rows", tell=False, **o),
             bayes(*same, "equal priors", tell=False, priors=np.full(len(set(y)), 1 / len(set(y))), **o),
+            only(centroid(*same), "joint_log_likelihood"),
         ]
         out.append(case("gaussian_nb", o, accepted, refused))
     for k, weights in ((1, "uniform"), (5, "uniform"), (5, "distance")):
@@ -96,6 +127,7 @@ def cases(x, y, test, several):
             neighbours(*same, "another k", **{**o, "n_neighbors": k + 2}),
             neighbours(*fewer, "fewer rows", **o),
             neighbours(*same, "another metric", metric="manhattan", **o),
+            only(centroid(*same), "probabilities"),
         ]
         if k > 1:
             other = "distance" if weights == "uniform" else "uniform"
