@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 /// The dependencies whose versions receipts name.
 const VERSIONS: &[&str] =
-    &["linfa", "linfa-linear", "linfa-elasticnet", "ndarray", "matrixmultiply", "faer", "polars"];
+    &["linfa", "linfa-linear", "linfa-elasticnet", "linfa-svm", "ndarray", "matrixmultiply", "faer", "polars"];
 
 fn main() {
     let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());

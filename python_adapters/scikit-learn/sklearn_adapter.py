@@ -8,8 +8,11 @@ from benchrun_kit import Model, Request, Unsupported
 MODULES = {
     "regression": {
         "linear_models": ("ols", "ridge", "lasso", "elastic_net"),
+        "support_vectors": ("svr",),
     },
-    "classification": {},
+    "classification": {
+        "support_vectors": ("svc", "nu_svc", "linear_svc"),
+    },
     "clustering": {},
     "decomposition": {},
 }

@@ -1,8 +1,12 @@
 //! Native implementations: one folder for each framework, one file for each algorithm, one registry.
 
 mod faer;
+mod kernel_machine;
 mod linear;
 mod linfa;
+// Its own name is that of the crate it stands on.
+#[path = "ndarray/mod.rs"]
+mod on_ndarray;
 
 use std::collections::BTreeMap;
 
@@ -31,7 +35,7 @@ pub struct Framework {
 }
 
 /// Every framework.
-const FRAMEWORKS: &[&Framework] = &[&linfa::FRAMEWORK, &faer::FRAMEWORK];
+const FRAMEWORKS: &[&Framework] = &[&linfa::FRAMEWORK, &faer::FRAMEWORK, &on_ndarray::FRAMEWORK];
 
 /// An algorithm of a task, as one framework computes it.
 pub trait Algorithm: Sync {

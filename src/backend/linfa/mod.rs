@@ -2,6 +2,8 @@
 
 pub mod elastic_net;
 pub mod ols;
+pub mod svm;
+pub mod svr;
 
 use super::Framework;
 use crate::worker::protocol::Blas;
@@ -14,12 +16,13 @@ pub const FRAMEWORK: Framework = Framework {
         ("linfa", env!("BENCHRUN_VERSION_LINFA")),
         ("linfa-linear", env!("BENCHRUN_VERSION_LINFA_LINEAR")),
         ("linfa-elasticnet", env!("BENCHRUN_VERSION_LINFA_ELASTICNET")),
+        ("linfa-svm", env!("BENCHRUN_VERSION_LINFA_SVM")),
         ("ndarray", env!("BENCHRUN_VERSION_NDARRAY")),
     ],
     blas,
     // These algorithms have no parallel code.
     set_threads: |_| 1,
-    algorithms: &[&ols::Ols, &elastic_net::RIDGE, &elastic_net::LASSO, &elastic_net::ELASTIC_NET],
+    algorithms: &[&ols::Ols, &elastic_net::RIDGE, &elastic_net::LASSO, &elastic_net::ELASTIC_NET, &svm::SVC, &svm::NU_SVC, &svr::Svr],
 };
 
 /// ndarray's products go to the crate matrixmultiply, which picks its kernel when it runs and uses one thread.

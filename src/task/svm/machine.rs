@@ -181,7 +181,13 @@ impl Machine {
         }
     }
 
-    fn margin(&self) -> f64 {
+    /// How much larger a gap than at C = 1 is allowed: a margin that is wrong by a little costs up to C times it.
+    pub fn cost_allowance(&self) -> f64 {
+        (self.cost() / self.margin()).max(1.0)
+    }
+
+    /// The margin of the loss: 1, or rho of a nu-SVC in its own scale.
+    pub fn margin(&self) -> f64 {
         match self.loss {
             Loss::Hinge { margin, .. } => margin,
             Loss::Tube { .. } => 1.0,

@@ -19,6 +19,7 @@
 //! References: C. Cortes, V. Vapnik (1995), *Support-vector networks*; B. Schölkopf, A. Smola, R. Williamson, P. Bartlett (2000), *New
 //! support vector algorithms*; C.-C. Chang, C.-J. Lin (2011), *LIBSVM*, §2; R.-E. Fan et al. (2008), *LIBLINEAR*, §2.
 
+pub mod contract;
 pub mod interior;
 pub mod kernel;
 pub mod linear;
