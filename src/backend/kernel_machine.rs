@@ -50,7 +50,8 @@ impl KernelChoice {
         if (sum + bound).is_finite() && bound < f64::MAX.sqrt() {
             Ok(kernel)
         } else {
-            Err("the features hold values that are not finite, or are so large that the kernel overflows".to_owned())
+            Err("the features hold values that are not finite, or are so large that the kernel overflows"
+                .to_owned())
         }
     }
 
@@ -99,8 +100,9 @@ impl Classes {
         pairs(self.present.len())
             .into_iter()
             .map(|(i, j)| {
-                let rows: Vec<usize> =
-                    (0..self.of_rows.len()).filter(|r| self.of_rows[*r] == i || self.of_rows[*r] == j).collect();
+                let rows: Vec<usize> = (0..self.of_rows.len())
+                    .filter(|r| self.of_rows[*r] == i || self.of_rows[*r] == j)
+                    .collect();
                 let second = rows.iter().map(|r| self.of_rows[*r] == j).collect();
                 Pair { classes: (i, j), rows, second }
             })

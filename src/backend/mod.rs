@@ -1,5 +1,6 @@
 //! Native implementations: one folder for each framework, one file for each algorithm, one registry.
 
+mod classes;
 mod faer;
 mod kernel_machine;
 mod linear;
@@ -7,6 +8,7 @@ mod linfa;
 // Its own name is that of the crate it stands on.
 #[path = "ndarray/mod.rs"]
 mod on_ndarray;
+mod smartcore;
 
 use std::collections::BTreeMap;
 
@@ -35,7 +37,8 @@ pub struct Framework {
 }
 
 /// Every framework.
-const FRAMEWORKS: &[&Framework] = &[&linfa::FRAMEWORK, &faer::FRAMEWORK, &on_ndarray::FRAMEWORK];
+const FRAMEWORKS: &[&Framework] =
+    &[&linfa::FRAMEWORK, &faer::FRAMEWORK, &smartcore::FRAMEWORK, &on_ndarray::FRAMEWORK];
 
 /// An algorithm of a task, as one framework computes it.
 pub trait Algorithm: Sync {
@@ -123,11 +126,12 @@ impl<'a> Training<'a> {
 
 /// A configured algorithm.
 pub trait Estimator {
-    /// Fits, from nothing. Everything that the framework needs done to the canonical arrays happens here.
+    /// Fits, from nothing. Everything that the framework needs done to the canonical arrays happens here. The model may borrow them, as
+    /// libraries do whose models keep the training rows.
     ///
     /// # Errors
     /// The framework's message.
-    fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Fitted>, String>;
+    fn fit<'t>(&self, training: &'t Training<'t>) -> Result<Box<dyn Fitted + 't>, String>;
 }
 
 /// A fitted model.

@@ -1,7 +1,7 @@
 """Support vector machines by scikit-learn 1.9.1, for the tests of `src/task/svm/` and of the backends.
 
 Run with the environment of `python_adapters/scikit-learn`; writes `support_vectors.json` beside itself.
-Each case is fitted at two tolerances: a loose one, and one that is as tight as the solver goes.
+Each case is fitted at a loose tolerance, at one as tight as the solver goes, and at that one on shuffled rows.
 """
 
 import json
@@ -13,6 +13,7 @@ from sklearn.svm import SVC, SVR, LinearSVC, NuSVC
 
 random = np.random.default_rng(17)
 ROWS, FEATURES, TEST = 60, 4, 12
+TOLERANCES = (1e-3, 1e-10, 1e-10)
 x = random.normal(size=(ROWS + TEST, FEATURES)) * [1.0, 2.0, 0.5, 1.0] + [0.0, 3.0, -1.0, 0.0]
 signal = x @ [1.0, -0.5, 1.0, 0.0] + 1.5 + 0.4 * x[:, 3] ** 2
 two = (signal + 0.6 * random.normal(size=ROWS + TEST) > np.median(signal)).astype(int)
@@ -26,23 +27,24 @@ def digits(values):
     return np.asarray(values, dtype=float).tolist()
 
 
-def kernel_machine(estimator, y):
-    """Dual coefficients [pairs, rows] in favour of the second class, intercepts and decision values [test, pairs]."""
-    estimator.fit(train, y)
+def kernel_machine(estimator, y, order):
+    """Dual coefficients [pairs, rows] for the second class, intercepts, decision values [test, pairs], labels."""
+    estimator.fit(train[order], y[order])
+    support = order[estimator.support_]
     if estimator.__class__ is SVR:
         dual = np.zeros((1, ROWS))
-        dual[0, estimator.support_] = estimator.dual_coef_[0]
+        dual[0, support] = estimator.dual_coef_[0]
         return dual, estimator.intercept_, estimator.predict(test)[:, None], None
     classes = estimator.classes_.size
     pairs = list(combinations(range(classes), 2))
     dual = np.zeros((len(pairs), ROWS))
-    labels = y[estimator.support_]
+    labels = y[support]
     sign = 1.0 if classes == 2 else -1.0
     for row, (i, j) in enumerate(pairs):
         for label, other in ((i, j - 1), (j, i)):
             chosen = labels == label
             line = 0 if classes == 2 else other
-            dual[row, estimator.support_[chosen]] = sign * estimator.dual_coef_[line, chosen]
+            dual[row, support[chosen]] = sign * estimator.dual_coef_[line, chosen]
     decision = estimator.decision_function(test).reshape(TEST, -1)
     return dual, sign * estimator.intercept_, sign * decision, estimator.predict(test)
 
@@ -59,8 +61,9 @@ cases = []
 def add(algorithm, target, parameters, estimators):
     case = {"algorithm": algorithm, "target": target, "hyperparameters": parameters}
     y = {"two": two, "three": three, "numbers": numbers}[target][:ROWS]
-    for name, estimator in zip(("loose", "tight"), estimators, strict=True):
-        dual, intercept, decision, predictions = kernel_machine(estimator, y)
+    for name, estimator in zip(("loose", "tight", "shuffled"), estimators, strict=True):
+        order = random.permutation(ROWS) if name == "shuffled" else np.arange(ROWS)
+        dual, intercept, decision, predictions = kernel_machine(estimator, y, order)
         case[name] = {
             "dual": digits(dual),
             "intercept": digits(intercept),
@@ -77,21 +80,21 @@ for target in ("two", "three"):
                 "svc",
                 target,
                 {"C": cost, **kernel},
-                [SVC(C=cost, tol=tol, decision_function_shape="ovo", **kernel) for tol in (1e-3, 1e-10)],
+                [SVC(C=cost, tol=tol, decision_function_shape="ovo", **kernel) for tol in TOLERANCES],
             )
     for kernel in kernels[1:3]:
         add(
             "nu_svc",
             target,
             {"nu": 0.35, **kernel},
-            [NuSVC(nu=0.35, tol=tol, decision_function_shape="ovo", **kernel) for tol in (1e-3, 1e-10)],
+            [NuSVC(nu=0.35, tol=tol, decision_function_shape="ovo", **kernel) for tol in TOLERANCES],
         )
 for kernel in kernels:
     add(
         "svr",
         "numbers",
         {"C": 2.0, "epsilon": 0.2, **kernel},
-        [SVR(C=2.0, epsilon=0.2, tol=tol, **kernel) for tol in (1e-3, 1e-10)],
+        [SVR(C=2.0, epsilon=0.2, tol=tol, **kernel) for tol in TOLERANCES],
     )
 
 for loss in ("hinge", "squared_hinge"):
@@ -102,7 +105,8 @@ for loss in ("hinge", "squared_hinge"):
                 "target": "two",
                 "hyperparameters": {"C": cost, "loss": loss, "fit_intercept": fit_intercept},
             }
-            for name, tol in (("loose", 1e-2), ("tight", 1e-9)):
+            for name, tol in (("loose", 1e-2), ("tight", 1e-9), ("shuffled", 1e-9)):
+                order = random.permutation(ROWS) if name == "shuffled" else np.arange(ROWS)
                 estimator = LinearSVC(
                     C=cost,
                     loss=loss,
@@ -111,7 +115,7 @@ for loss in ("hinge", "squared_hinge"):
                     max_iter=1_000_000,
                     dual=True,
                     random_state=0,
-                ).fit(train, two[:ROWS])
+                ).fit(train[order], two[order])
                 case[name] = {
                     "coefficients": digits(estimator.coef_),
                     "intercept": digits(np.reshape(estimator.intercept_, -1)),

@@ -5,6 +5,7 @@
 //! * `exp(-d²/eps)` is the Gaussian kernel, so eps = 1/gamma. The polynomial kernel has no gamma: features times its root give it exactly.
 //! * `shrinking(true)` gives wrong answers or panics, so it is off and no setting.
 //! * Its stopping rule has a cap of 10 million steps, which cannot be set.
+//! * nu-SVC has no finite offset where one of the two classes has no support vector strictly between its bounds: an error here.
 //! * An infeasible `nu`, and features that overflow the kernel, are refused here; linfa would return nonsense or panic.
 
 use linfa::traits::{Fit, Predict};
@@ -39,11 +40,19 @@ pub const NU_SVC: Classifier = Classifier {
     weight: "nu",
 };
 
+/// Why a fit may fail: `calculate_rho_nu` takes the largest where the smallest gradient is meant, starting from infinity.
+const NOT_FINITE: &str = "the solution is not finite: linfa's nu-SVC has no offset where a class has no free support vector, and none exists where the classes' convex hulls meet";
+
 /// The one setting of linfa's solver that can be trusted.
 pub fn settings() -> Vec<ParameterDef> {
     vec![
-        ParameterDef::float_from("tolerance", 0.0, 1e-7, "largest sum of gradients of the most violating pair")
-            .not_binding(),
+        ParameterDef::float_from(
+            "tolerance",
+            0.0,
+            1e-7,
+            "largest sum of gradients of the most violating pair",
+        )
+        .not_binding(),
     ]
 }
 
@@ -141,7 +150,7 @@ impl Estimator for Configured {
                 .fit(&DatasetBase::new(own.view(), pair.second.view()))
                 .map_err(|e| e.to_string())?;
             if !(model.rho.is_finite() && model.alpha.iter().all(|a| a.is_finite())) {
-                return Err("the solution is not finite: the classes' convex hulls overlap".to_owned());
+                return Err(NOT_FINITE.to_owned());
             }
             machines.push(Machine { pair, model });
         }
@@ -189,7 +198,10 @@ impl Model {
             column.assign(&second.mapv(|s| if s { 1.0 } else { -1.0 }));
         }
         let pairs: Vec<_> = self.machines.iter().map(|m| m.pair.classes).collect();
-        votes.outer_iter().map(|row| self.classes.present[vote(row, &pairs, self.classes.present.len())]).collect()
+        votes
+            .outer_iter()
+            .map(|row| self.classes.present[vote(row, &pairs, self.classes.present.len())])
+            .collect()
     }
 }
 

@@ -65,7 +65,15 @@ impl Estimator for Configured {
         }
         let gamma = self.kernel.resolved_gamma(x);
         let asked = self.kernel.asked();
-        Ok(Box::new(Model { model, kernel, parameters, epsilon: self.epsilon, asked, gamma, features: x.ncols() }))
+        Ok(Box::new(Model {
+            model,
+            kernel,
+            parameters,
+            epsilon: self.epsilon,
+            asked,
+            gamma,
+            features: x.ncols(),
+        }))
     }
 }
 

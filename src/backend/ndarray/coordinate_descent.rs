@@ -57,7 +57,8 @@ pub fn solve(
                 order.swap(s, active);
                 continue;
             }
-            let projected = if (at_zero && gradient > 0.0) || (at_upper && gradient < 0.0) { 0.0 } else { gradient };
+            let projected =
+                if (at_zero && gradient > 0.0) || (at_upper && gradient < 0.0) { 0.0 } else { gradient };
             highest = highest.max(projected);
             lowest = lowest.min(projected);
             if projected.abs() > STILL {

@@ -59,18 +59,28 @@ impl Algorithm for LinearSvc {
                 "dual: spread of the projected gradients of a pass; newton: the gradient over the first one",
             )
             .not_binding(),
-            ParameterDef::int_from("max_iterations", 1, 1000, "cap on passes over the rows, or on Newton steps")
-                .not_binding(),
+            ParameterDef::int_from(
+                "max_iterations",
+                1,
+                1000,
+                "cap on passes over the rows, or on Newton steps",
+            )
+            .not_binding(),
         ]
     }
     fn configure(&self, ask: &Ask<'_>) -> Result<Box<dyn Estimator>, String> {
         let text = |from: &Parameters, name: &str| {
-            from.get(name).and_then(Value::as_text).map(str::to_owned).ok_or_else(|| format!("`{name}` is missing"))
+            from.get(name)
+                .and_then(Value::as_text)
+                .map(str::to_owned)
+                .ok_or_else(|| format!("`{name}` is missing"))
         };
         let squared = text(ask.hyperparameters, "loss")? == "squared_hinge";
         let solver = text(ask.settings, "solver")?;
         if solver == "newton" && !squared {
-            return Err("Newton's method needs the squared hinge: the hinge has no second derivative".to_owned());
+            return Err(
+                "Newton's method needs the squared hinge: the hinge has no second derivative".to_owned()
+            );
         }
         let cap = ask.settings.get("max_iterations").and_then(Value::as_int);
         Ok(Box::new(Configured {

@@ -81,7 +81,9 @@ fn cholesky_solve(mut a: Array2<f64>, b: &Array1<f64>) -> Result<Array1<f64>, St
         }
         let pivot = a[[j, j]].sqrt();
         if pivot.is_nan() || pivot <= 0.0 || pivot.is_infinite() {
-            return Err("Newton's matrix is not positive definite: the features are too ill-scaled".to_owned());
+            return Err(
+                "Newton's matrix is not positive definite: the features are too ill-scaled".to_owned()
+            );
         }
         for i in j..p {
             a[[i, j]] /= pivot;

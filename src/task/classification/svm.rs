@@ -19,7 +19,7 @@ use crate::data::bundle::{TEST_FEATURES, TRAIN_FEATURES, TRAIN_TARGET};
 use crate::task::outputs::Outputs;
 use crate::task::parameter::{ParameterDef, Parameters, Type, Value};
 use crate::task::svm::contract::{
-    Fit, OBJECTIVE, Rows, decisions_check, deviations, kernel_of, kernel_parameters, objective_check, own_check,
+    Asked, Fit, Rows, decisions_check, deviations, kernel_of, kernel_parameters, objective_check, own_check,
     own_difference, positive, worst,
 };
 use crate::task::svm::linear::{LinearLoss, Reference};
@@ -77,7 +77,7 @@ impl Family for SupportVectorClassifiers {
     }
 
     fn score(&self, problem: &Problem<'_>, outputs: &Outputs, scores: &mut Scores) -> Result<(), TaskError> {
-        let data = Data::of(problem)?;
+        let (asked, data) = (Asked::from(problem), Data::of(problem)?);
         if let Err(reason) = data.several_classes() {
             for name in ["dual_objective", "duality_gap", "support_vectors"] {
                 scores.undefine(name, reason.clone());
@@ -85,15 +85,15 @@ impl Family for SupportVectorClassifiers {
             return Ok(());
         }
         if problem.algorithm == "linear_svc" {
-            let answer = LinearAnswer::read(problem, &data, outputs)?;
-            let gap = data.linear_references(problem).map(|r| answer.excesses(&r).1);
+            let answer = LinearAnswer::read(labels(problem, outputs)?, &data, outputs)?;
+            let gap = data.linear_references(&asked).map(|r| answer.excesses(&r).1);
             match gap {
                 Ok(gap) => scores.add("duality_gap", gap),
                 Err(reason) => scores.undefine("duality_gap", reason),
             }
             return Ok(());
         }
-        let fit = data.fit(problem, &Answer::read(problem, &data, outputs)?)?;
+        let fit = data.fit(&asked, &Answer::read(labels(problem, outputs)?, &data, outputs)?)?;
         #[expect(clippy::cast_precision_loss, reason = "a number of rows")]
         scores.add("support_vectors", fit.support_vectors as f64);
         for (name, value) in [("dual_objective", fit.dual_objective()), ("duality_gap", fit.relative_gap())] {
@@ -106,16 +106,16 @@ impl Family for SupportVectorClassifiers {
     }
 
     fn compare(&self, problem: &Problem<'_>, a: Side<'_>, b: Side<'_>) -> Result<Vec<Check>, TaskError> {
-        let data = Data::of(problem)?;
+        let (asked, data) = (Asked::from(problem), Data::of(problem)?);
         if let Err(reason) = data.several_classes() {
             return Ok(vec![Check::disagreement("objective", reason)]);
         }
         if problem.algorithm == "linear_svc" {
-            let of = |side: Side<'_>| LinearAnswer::read(problem, &data, side.outputs);
-            return Ok(data.compare_linear(problem, (a.name, &of(a)?), (b.name, &of(b)?)));
+            let of = |side: Side<'_>| LinearAnswer::read(labels(problem, side.outputs)?, &data, side.outputs);
+            return Ok(data.compare_linear(&asked, (a.name, &of(a)?), (b.name, &of(b)?)));
         }
-        let of = |side: Side<'_>| Answer::read(problem, &data, side.outputs);
-        data.compare_kernel(problem, (a.name, &of(a)?), (b.name, &of(b)?))
+        let of = |side: Side<'_>| Answer::read(labels(problem, side.outputs)?, &data, side.outputs);
+        data.compare_kernel(&asked, (a.name, &of(a)?), (b.name, &of(b)?))
     }
 }
 
@@ -146,10 +146,10 @@ struct LinearAnswer {
 }
 
 impl Answer {
-    fn read(problem: &Problem<'_>, data: &Data, outputs: &Outputs) -> Result<Self, TaskError> {
+    fn read(labels: Vec<i64>, data: &Data, outputs: &Outputs) -> Result<Self, TaskError> {
         let machines = pairs::pairs(data.present.len()).len();
         Ok(Self {
-            labels: labels(problem, outputs)?,
+            labels,
             decision: outputs.matrix("decision", (data.test.nrows(), machines))?,
             dual: outputs.matrix("dual", (machines, data.train.nrows()))?,
             intercept: outputs.vector("intercept", machines)?,
@@ -158,10 +158,10 @@ impl Answer {
 }
 
 impl LinearAnswer {
-    fn read(problem: &Problem<'_>, data: &Data, outputs: &Outputs) -> Result<Self, TaskError> {
+    fn read(labels: Vec<i64>, data: &Data, outputs: &Outputs) -> Result<Self, TaskError> {
         let machines = data.against_the_rest();
         Ok(Self {
-            labels: labels(problem, outputs)?,
+            labels,
             decision: outputs.matrix("decision", (data.test.nrows(), machines))?,
             coefficients: outputs.matrix("coefficients", (machines, data.train.ncols()))?,
             intercept: outputs.vector("intercept", machines)?,
@@ -225,13 +225,13 @@ impl Data {
         })
     }
 
-    fn fit(&self, problem: &Problem<'_>, answer: &Answer) -> Result<Fit, TaskError> {
-        Ok(self.fit_on(&self.rows(problem.hyperparameters)?, problem, answer))
+    fn fit(&self, asked: &Asked<'_>, answer: &Answer) -> Result<Fit, TaskError> {
+        Ok(self.fit_on(&self.rows(asked.hyperparameters)?, asked, answer))
     }
 
-    fn fit_on(&self, rows: &Rows, problem: &Problem<'_>, answer: &Answer) -> Fit {
+    fn fit_on(&self, rows: &Rows, asked: &Asked<'_>, answer: &Answer) -> Fit {
         let pairs = pairs::pairs(self.present.len());
-        let number = |name: &str| problem.hyperparameters.get(name).and_then(Value::as_float);
+        let nu = asked.algorithm == "nu_svc";
         let machine = |k: usize, [dual, fitted, self_kernel]: [ArrayView1<'_, f64>; 3]| {
             let (i, j) = pairs[k];
             let own: Vec<usize> =
@@ -241,55 +241,47 @@ impl Data {
             }
             let of = |values: ArrayView1<'_, f64>| own.iter().map(|r| values[*r]).collect::<Array1<f64>>();
             let machine = Machine {
-                loss: Loss::Hinge { cost: number("C").unwrap_or(1.0), margin: 1.0 },
+                loss: Loss::Hinge { cost: if nu { 1.0 } else { asked.number("C")? }, margin: 1.0 },
                 target: own.iter().map(|r| if self.classes[*r] == j { 1.0 } else { -1.0 }).collect(),
                 dual: of(dual),
                 fitted: of(fitted),
                 intercept: answer.intercept[k],
                 self_kernel: of(self_kernel),
             };
-            if problem.algorithm == "nu_svc" {
-                machine.of_nu(number("nu").ok_or("`nu` is missing")?)
-            } else {
-                Ok(machine)
-            }
+            if nu { machine.of_nu(asked.number("nu")?) } else { Ok(machine) }
         };
         Fit::new(rows, answer.dual.view(), answer.intercept.view(), answer.decision.clone(), machine)
     }
 
     fn compare_kernel(
         &self,
-        problem: &Problem<'_>,
+        asked: &Asked<'_>,
         a: (&str, &Answer),
         b: (&str, &Answer),
     ) -> Result<Vec<Check>, TaskError> {
-        let rows = self.rows(problem.hyperparameters)?;
-        let (first, second) = (self.fit_on(&rows, problem, a.1), self.fit_on(&rows, problem, b.1));
+        let rows = self.rows(asked.hyperparameters)?;
+        let (first, second) = (self.fit_on(&rows, asked, a.1), self.fit_on(&rows, asked, b.1));
         let scale = deviations(&second.decision);
         let own = |fit: &Fit| own_difference(&fit.decision, &fit.implied, &scale);
         let mut checks = vec![
-            objective_check(
-                (a.0, first.relative_gap()),
-                (b.0, second.relative_gap()),
-                problem.tolerances.objective.unwrap_or(OBJECTIVE),
-            ),
+            objective_check((a.0, first.relative_gap()), (b.0, second.relative_gap()), asked.objective()),
             own_check("decision values", (a.0, own(&first)), (b.0, own(&second))),
         ];
         let pairs = pairs::pairs(self.present.len());
         let decide = |row: ArrayView1<'_, f64>| pairs::vote(row, &pairs, self.present.len());
         let sides = [(a.0, &a.1.labels, &a.1.decision), (b.0, &b.1.labels, &b.1.decision)];
         let allowed = first.allowed(&second, &rows);
-        checks.extend(self.decisions_and_labels(problem, sides, allowed, &scale, &decide));
+        checks.extend(self.decisions_and_labels(asked, sides, allowed, &scale, &decide));
         Ok(checks)
     }
 
     fn compare_linear(
         &self,
-        problem: &Problem<'_>,
+        asked: &Asked<'_>,
         a: (&str, &LinearAnswer),
         b: (&str, &LinearAnswer),
     ) -> Vec<Check> {
-        let references = match self.linear_references(problem) {
+        let references = match self.linear_references(asked) {
             Ok(references) => references,
             Err(reason) => return vec![Check::disagreement("objective", format!("no reference: {reason}"))],
         };
@@ -300,29 +292,26 @@ impl Data {
             own_difference(&answer.decision, &implied, &scale)
         };
         let mut checks = vec![
-            objective_check(
-                (a.0, Ok(gap_a)),
-                (b.0, Ok(gap_b)),
-                problem.tolerances.objective.unwrap_or(OBJECTIVE),
-            ),
+            objective_check((a.0, Ok(gap_a)), (b.0, Ok(gap_b)), asked.objective()),
             own_check("decision values", (a.0, own(a.1)), (b.0, own(b.1))),
         ];
         let allowed = Array2::from_shape_fn(a.1.decision.dim(), |(i, k)| {
             references[k].bound(self.test.row(i), above_a[k], above_b[k])
         });
         let sides = [(a.0, &a.1.labels, &a.1.decision), (b.0, &b.1.labels, &b.1.decision)];
-        checks.extend(self.decisions_and_labels(problem, sides, Ok(allowed), &scale, &|row| pairs::largest(row)));
+        checks
+            .extend(self.decisions_and_labels(asked, sides, Ok(allowed), &scale, &|row| pairs::largest(row)));
         checks
     }
 
-    fn linear_references(&self, problem: &Problem<'_>) -> Result<Vec<Reference>, String> {
-        let parameters = problem.hyperparameters;
+    fn linear_references(&self, asked: &Asked<'_>) -> Result<Vec<Reference>, String> {
+        let parameters = asked.hyperparameters;
         let loss = match parameters.get("loss").and_then(Value::as_text) {
             Some("hinge") => LinearLoss::Hinge,
             Some("squared_hinge") => LinearLoss::SquaredHinge,
             _ => return Err("`loss` is missing".to_owned()),
         };
-        let cost = parameters.get("C").and_then(Value::as_float).ok_or("`C` is missing")?;
+        let cost = asked.number("C")?;
         let intercept =
             parameters.get("fit_intercept").and_then(Value::as_bool).ok_or("`fit_intercept` is missing")?;
         (0..self.against_the_rest())
@@ -338,7 +327,7 @@ impl Data {
     /// The points on decision values and on labels.
     fn decisions_and_labels(
         &self,
-        problem: &Problem<'_>,
+        asked: &Asked<'_>,
         [a, b]: [(&str, &Vec<i64>, &Array2<f64>); 2],
         allowed: Result<Array2<f64>, String>,
         scale: &Array1<f64>,
@@ -353,7 +342,7 @@ impl Data {
                 )];
             }
         };
-        if let Some(set) = problem.tolerances.predictions {
+        if let Some(set) = asked.tolerances.predictions {
             allowed = Array2::from_shape_fn(allowed.dim(), |(_, k)| set * scale[k]);
         }
         vec![
@@ -394,7 +383,10 @@ impl Data {
         } else if near == differ {
             Check::agreement(
                 "predictions",
-                format!("labels differ on {differ} of {} test rows, each with a deciding margin below the tolerance", a.1.len()),
+                format!(
+                    "labels differ on {differ} of {} test rows, each with a deciding margin below the tolerance",
+                    a.1.len()
+                ),
             )
         } else {
             Check::disagreement(

@@ -10,9 +10,10 @@ use ndarray::{Array1, Array2, ArrayView1, Axis};
 use super::{predictions, predictions_check};
 use crate::data::bundle::{TEST_FEATURES, TRAIN_FEATURES, TRAIN_TARGET};
 use crate::task::outputs::Outputs;
-use crate::task::parameter::{ParameterDef, Value};
+use crate::task::parameter::ParameterDef;
 use crate::task::svm::contract::{
-    Fit, OBJECTIVE, Rows, kernel_of, kernel_parameters, objective_check, own_check, own_difference, positive, worst,
+    Asked, Fit, Rows, kernel_of, kernel_parameters, objective_check, own_check, own_difference, positive,
+    worst,
 };
 use crate::task::svm::machine::{Loss, Machine};
 use crate::task::{AlgorithmDef, Check, Family, Problem, Scores, Side, TaskError};
@@ -39,7 +40,7 @@ impl Family for SupportVectorRegression {
 
     fn score(&self, problem: &Problem<'_>, outputs: &Outputs, scores: &mut Scores) -> Result<(), TaskError> {
         let data = Data::of(problem)?;
-        let fit = data.fit(problem, &Answer::read(problem, outputs)?);
+        let fit = data.fit(&Asked::from(problem), &Answer::read(problem, outputs)?);
         #[expect(clippy::cast_precision_loss, reason = "a number of rows")]
         scores.add("support_vectors", fit.support_vectors as f64);
         for (name, value) in [("dual_objective", fit.dual_objective()), ("duality_gap", fit.relative_gap())] {
@@ -53,7 +54,7 @@ impl Family for SupportVectorRegression {
 
     fn compare(&self, problem: &Problem<'_>, a: Side<'_>, b: Side<'_>) -> Result<Vec<Check>, TaskError> {
         let of = |side: Side<'_>| Answer::read(problem, side.outputs);
-        Ok(Data::of(problem)?.compare(problem, (a.name, &of(a)?), (b.name, &of(b)?)))
+        Ok(Data::of(problem)?.compare(&Asked::from(problem), (a.name, &of(a)?), (b.name, &of(b)?)))
     }
 }
 
@@ -87,14 +88,10 @@ impl Data {
         Ok(Self { rows: Rows { kernel, train, test }, target })
     }
 
-    fn fit(&self, problem: &Problem<'_>, answer: &Answer) -> Fit {
-        let number = |name: &str| problem.hyperparameters.get(name).and_then(Value::as_float);
+    fn fit(&self, asked: &Asked<'_>, answer: &Answer) -> Fit {
         let machine = |_, [dual, fitted, self_kernel]: [ArrayView1<'_, f64>; 3]| {
             Ok(Machine {
-                loss: Loss::Tube {
-                    cost: number("C").ok_or("`C` is missing")?,
-                    epsilon: number("epsilon").ok_or("`epsilon` is missing")?,
-                },
+                loss: Loss::Tube { cost: asked.number("C")?, epsilon: asked.number("epsilon")? },
                 target: self.target.clone(),
                 dual: dual.to_owned(),
                 fitted: fitted.to_owned(),
@@ -107,8 +104,8 @@ impl Data {
         Fit::new(&self.rows, answer.dual.view().insert_axis(Axis(0)), intercept.view(), decision, machine)
     }
 
-    fn compare(&self, problem: &Problem<'_>, a: (&str, &Answer), b: (&str, &Answer)) -> Vec<Check> {
-        let (first, second) = (self.fit(problem, a.1), self.fit(problem, b.1));
+    fn compare(&self, asked: &Asked<'_>, a: (&str, &Answer), b: (&str, &Answer)) -> Vec<Check> {
+        let (first, second) = (self.fit(asked, a.1), self.fit(asked, b.1));
         let deviation = self.target.std(0.0);
         if deviation.is_nan() || deviation <= 0.0 {
             return vec![Check::disagreement("objective", "the training target is constant".to_owned())];
@@ -121,7 +118,7 @@ impl Data {
                 format!("nothing says how far predictions may differ: {reason}"),
             ),
             Ok(mut allowed) => {
-                if let Some(set) = problem.tolerances.predictions {
+                if let Some(set) = asked.tolerances.predictions {
                     allowed = Array2::from_elem(allowed.dim(), set * deviation);
                 }
                 let (figure, allowed, largest) = worst(&first.decision, &second.decision, &allowed, &scale);
@@ -129,13 +126,12 @@ impl Data {
             }
         };
         vec![
-            objective_check(
-                (a.0, first.relative_gap()),
-                (b.0, second.relative_gap()),
-                problem.tolerances.objective.unwrap_or(OBJECTIVE),
-            ),
+            objective_check((a.0, first.relative_gap()), (b.0, second.relative_gap()), asked.objective()),
             own_check("predictions", (a.0, own(&first)), (b.0, own(&second))),
             predictions,
         ]
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,8 +13,8 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use super::kernel::Kernel;
 use super::machine::{Bound, Certificate, Machine};
-use crate::task::parameter::{ParameterDef, Type, Value};
-use crate::task::{Check, TaskError, largest, within};
+use crate::task::parameter::{ParameterDef, Parameters, Type, Value};
+use crate::task::{Check, Problem, TaskError, Tolerances, largest, within};
 
 /// The default tolerance on the relative duality gap (P - D) / P, for C up to 1, and times C above.
 ///
@@ -27,6 +27,39 @@ pub const OBJECTIVE: f64 = 1e-6;
 /// Decision values and parameters come from one model, so they may differ by the rounding of its sums alone: 1e-9 of the deviation of
 /// the decision values leaves room for ill-scaled kernels.
 const OWN: f64 = 1e-9;
+
+/// What was asked, without the data.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The algorithm's name.
+    pub algorithm: &'a str,
+    /// Its hyperparameters.
+    pub hyperparameters: &'a Parameters,
+    /// Tolerances that the spec sets.
+    pub tolerances: &'a Tolerances,
+}
+
+impl<'a> From<&Problem<'a>> for Asked<'a> {
+    fn from(problem: &Problem<'a>) -> Self {
+        let Problem { algorithm, hyperparameters, tolerances, .. } = *problem;
+        Self { algorithm, hyperparameters, tolerances }
+    }
+}
+
+impl Asked<'_> {
+    /// A number among the hyperparameters.
+    ///
+    /// # Errors
+    /// There is none of that name: an import may hold any.
+    pub fn number(&self, name: &str) -> Result<f64, String> {
+        self.hyperparameters.get(name).and_then(Value::as_float).ok_or_else(|| format!("`{name}` is missing"))
+    }
+
+    /// The tolerance on the relative duality gap.
+    pub fn objective(&self) -> f64 {
+        self.tolerances.objective.unwrap_or(OBJECTIVE)
+    }
+}
 
 /// What one side handed in, with what follows from it. A column is a machine: a pair of classes, or the one of a regression.
 #[derive(Debug)]
@@ -55,11 +88,9 @@ pub struct Rows {
 }
 
 impl Fit {
-    /// From raw outputs: signed dual coefficients [k, n], intercepts [k], decision values [m, k]. `machine` names column k's
-    /// training rows, from which the third argument holds dual coefficients, fitted values and K(x, x).
-    ///
-    /// # Errors
-    /// What `machine` says.
+    /// From raw outputs: signed dual coefficients [k, n], intercepts [k], decision values [m, k]. `machine` makes column k of its own
+    /// training rows among all, whose dual coefficients, fitted values and K(x, x) it is given; where it says why there is none, that is the
+    /// column's certificate.
     pub fn new(
         rows: &Rows,
         dual: ArrayView2<'_, f64>,
@@ -128,7 +159,11 @@ impl Fit {
 }
 
 /// The point on objectives; `gaps` are relative and divided by what C allows.
-pub fn objective_check(a: (&str, Result<f64, String>), b: (&str, Result<f64, String>), allowed: f64) -> Check {
+pub fn objective_check(
+    a: (&str, Result<f64, String>),
+    b: (&str, Result<f64, String>),
+    allowed: f64,
+) -> Check {
     let mut far = Vec::new();
     for (name, gap) in [&a, &b] {
         match gap {
@@ -208,15 +243,10 @@ pub fn worst(
 ) -> (f64, f64, f64) {
     let figures: Vec<(f64, f64)> = a
         .indexed_iter()
-        .map(|((i, k), value)| {
-            ((value - b[[i, k]]).abs() / deviations[k], allowed[[i, k]] / deviations[k])
-        })
+        .map(|((i, k), value)| ((value - b[[i, k]]).abs() / deviations[k], allowed[[i, k]] / deviations[k]))
         .collect();
-    let (figure, allowed) = figures
-        .iter()
-        .copied()
-        .max_by(|x, y| (x.0 / x.1).total_cmp(&(y.0 / y.1)))
-        .unwrap_or((0.0, 0.0));
+    let (figure, allowed) =
+        figures.iter().copied().max_by(|x, y| (x.0 / x.1).total_cmp(&(y.0 / y.1))).unwrap_or((0.0, 0.0));
     (figure, allowed, largest(figures.iter().map(|f| f.0)))
 }
 
@@ -249,11 +279,7 @@ pub fn kernel_parameters() -> Vec<ParameterDef> {
             ty: Type::Choice,
             choices: names(&["linear", "rbf", "poly"]),
             default: text("rbf"),
-            ..ParameterDef::boolean(
-                "kernel",
-                true,
-                "x·z, exp(-gamma |x - z|²) or (gamma x·z + coef0)^degree",
-            )
+            ..ParameterDef::boolean("kernel", true, "x·z, exp(-gamma |x - z|²) or (gamma x·z + coef0)^degree")
         },
         ParameterDef {
             minimum: None,
@@ -285,10 +311,7 @@ pub fn positive(name: &str, default: f64, doc: &str) -> ParameterDef {
 ///
 /// # Errors
 /// The hyperparameters name none: an import may hold any.
-pub fn kernel_of(
-    parameters: &crate::task::parameter::Parameters,
-    train: &Array2<f64>,
-) -> Result<Kernel, TaskError> {
+pub fn kernel_of(parameters: &Parameters, train: &Array2<f64>) -> Result<Kernel, TaskError> {
     Kernel::of(parameters, train.view())
         .ok_or_else(|| TaskError::Reference("the hyperparameters name no kernel".to_owned()))
 }

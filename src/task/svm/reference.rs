@@ -25,7 +25,7 @@ pub struct File {
     pub cases: Vec<Case>,
 }
 
-/// One problem, solved twice.
+/// One problem, solved loosely, tightly, and tightly on shuffled rows.
 #[derive(Debug, Deserialize)]
 pub struct Case {
     pub algorithm: String,
@@ -33,6 +33,7 @@ pub struct Case {
     pub hyperparameters: Parameters,
     pub loose: Answer,
     pub tight: Answer,
+    pub shuffled: Answer,
 }
 
 /// One fit.
@@ -128,4 +129,25 @@ impl File {
 fn matrix(rows: &[Vec<f64>]) -> Array2<f64> {
     let columns = rows.first().map_or(0, Vec::len);
     Array2::from_shape_vec((rows.len(), columns), rows.concat()).unwrap()
+}
+
+/// The raw outputs of a native implementation, handed over as a worker does it.
+pub fn native<'a>(
+    implementation: &str,
+    task: &str,
+    (algorithm, hyperparameters): (&str, &Parameters),
+    settings: &[(&str, crate::task::parameter::Value)],
+    training: &'a crate::backend::Training<'a>,
+    test: ndarray::ArrayView2<'_, f64>,
+) -> Result<crate::task::outputs::Outputs, String> {
+    let algorithm = crate::backend::framework(implementation).unwrap().algorithm(task, algorithm).unwrap();
+    let mut own: Parameters =
+        algorithm.settings().into_iter().map(|s| (s.name.clone(), s.default.clone())).collect();
+    own.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    let ask = crate::backend::Ask { hyperparameters, settings: &own, seed: 5 };
+    let outputs = algorithm.configure(&ask)?.fit(training)?.outputs(test)?;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("outputs");
+    std::fs::write(&path, crate::backend::serialize(&outputs).unwrap()).unwrap();
+    Ok(crate::task::outputs::Outputs::read(&path).unwrap())
 }
