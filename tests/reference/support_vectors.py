@@ -82,7 +82,7 @@ for target in ("two", "three"):
                 {"C": cost, **kernel},
                 [SVC(C=cost, tol=tol, decision_function_shape="ovo", **kernel) for tol in TOLERANCES],
             )
-    for kernel in kernels[1:3]:
+    for kernel in kernels[:3]:
         add(
             "nu_svc",
             target,

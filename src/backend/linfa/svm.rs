@@ -6,6 +6,7 @@
 //! * `shrinking(true)` gives wrong answers or panics, so it is off and no setting.
 //! * Its stopping rule has a cap of 10 million steps, which cannot be set.
 //! * nu-SVC has no finite offset where one of the two classes has no support vector strictly between its bounds: an error here.
+//! * nu-SVC with a linear kernel predicts wrongly (its hyperplane is not divided by rho): refused.
 //! * An infeasible `nu`, and features that overflow the kernel, are refused here; linfa would return nonsense or panic.
 
 use linfa::traits::{Fit, Predict};
@@ -15,6 +16,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, CowArray, Ix2};
 
 use crate::backend::kernel_machine::{Classes, KernelChoice, Pair, number, one_against_one_outputs};
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
+use crate::implementation::Cannot;
 use crate::task::parameter::{ParameterDef, Parameters, Value};
 use crate::task::svm::kernel::Kernel;
 use crate::task::svm::pairs::vote;
@@ -68,6 +70,14 @@ impl Algorithm for Classifier {
     }
     fn settings(&self) -> Vec<ParameterDef> {
         settings()
+    }
+    fn cannot(&self) -> Vec<Cannot> {
+        let linear = Cannot {
+            parameter: "kernel".to_owned(),
+            values: vec![Value::Text("linear".to_owned())],
+            reason: "linfa's nu-SVC divides its coefficients by rho, but not the hyperplane that it keeps for a linear kernel".to_owned(),
+        };
+        if self.weight == "nu" { vec![linear] } else { Vec::new() }
     }
     fn configure(&self, ask: &Ask<'_>) -> Result<Box<dyn Estimator>, String> {
         Ok(Box::new(Configured {

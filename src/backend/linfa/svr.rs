@@ -66,7 +66,7 @@ impl Estimator for Configured {
         let gamma = self.kernel.resolved_gamma(x);
         let asked = self.kernel.asked();
         Ok(Box::new(Model {
-            model,
+            machine: model,
             kernel,
             parameters,
             epsilon: self.epsilon,
@@ -78,7 +78,7 @@ impl Estimator for Configured {
 }
 
 struct Model {
-    model: Svm<f64, f64>,
+    machine: Svm<f64, f64>,
     kernel: Kernel,
     /// The parameters that computed; the receipt reads from them.
     parameters: SvmValidParams<f64, f64>,
@@ -90,7 +90,7 @@ struct Model {
 
 impl Model {
     fn predictions(&self, rows: ArrayView2<'_, f64>) -> Array1<f64> {
-        self.model.predict(&scaled(rows, self.kernel))
+        self.machine.predict(&scaled(rows, self.kernel))
     }
 }
 
@@ -102,12 +102,12 @@ impl Fitted for Model {
     fn read_back(&self) -> ReadBack {
         let mut hyperparameters = self.asked.clone();
         if let Some((cost, epsilon)) = self.parameters.c() {
-            let epsilon = if epsilon == f64::MIN_POSITIVE { self.epsilon } else { epsilon };
+            let epsilon = if epsilon <= f64::MIN_POSITIVE { self.epsilon } else { epsilon };
             hyperparameters.insert("C".to_owned(), Value::Float(cost));
             hyperparameters.insert("epsilon".to_owned(), Value::Float(epsilon));
         }
-        let (steps, converged) = progress(&self.model);
-        let supports = i64::try_from(self.model.nsupport()).unwrap_or(i64::MAX);
+        let (steps, converged) = progress(&self.machine);
+        let supports = i64::try_from(self.machine.nsupport()).unwrap_or(i64::MAX);
         let mut work: Parameters = [
             ("iterations".to_owned(), Value::Int(steps)),
             ("converged".to_owned(), Value::Bool(converged)),
@@ -128,8 +128,8 @@ impl Fitted for Model {
     fn outputs(&self, test: ArrayView2<'_, f64>) -> Result<Vec<(&'static str, Tensor)>, String> {
         Ok(vec![
             ("predictions", self.predictions(test).into()),
-            ("dual", Array1::from(self.model.alpha.clone()).into()),
-            ("intercept", (-self.model.rho).into()),
+            ("dual", Array1::from(self.machine.alpha.clone()).into()),
+            ("intercept", (-self.machine.rho).into()),
         ])
     }
 }

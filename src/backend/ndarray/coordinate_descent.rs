@@ -51,7 +51,7 @@ pub fn solve(
             let i = order[s];
             let row = &rows[i * p..(i + 1) * p];
             let gradient = y[i] * dot(row, &weights) - 1.0 + alpha[i] * dual.shift;
-            let (at_zero, at_upper) = (alpha[i] == 0.0, alpha[i] == dual.upper);
+            let (at_zero, at_upper) = (alpha[i] == 0.0, alpha[i] >= dual.upper);
             if (at_zero && gradient > shrink_above) || (at_upper && gradient < shrink_below) {
                 active -= 1;
                 order.swap(s, active);

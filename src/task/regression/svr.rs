@@ -12,8 +12,8 @@ use crate::data::bundle::{TEST_FEATURES, TRAIN_FEATURES, TRAIN_TARGET};
 use crate::task::outputs::Outputs;
 use crate::task::parameter::ParameterDef;
 use crate::task::svm::contract::{
-    Asked, Fit, Rows, kernel_of, kernel_parameters, objective_check, own_check, own_difference, positive,
-    worst,
+    Asked, Fit, OF_OBJECTIVE_AND_C, Rows, kernel_of, kernel_parameters, objective_check, own_check,
+    own_difference, positive, worst,
 };
 use crate::task::svm::machine::{Loss, Machine};
 use crate::task::{AlgorithmDef, Check, Family, Problem, Scores, Side, TaskError};
@@ -126,7 +126,12 @@ impl Data {
             }
         };
         vec![
-            objective_check((a.0, first.relative_gap()), (b.0, second.relative_gap()), asked.objective()),
+            objective_check(
+                &(a.0, first.relative_gap()),
+                &(b.0, second.relative_gap()),
+                asked.objective(),
+                OF_OBJECTIVE_AND_C,
+            ),
             own_check("predictions", (a.0, own(&first)), (b.0, own(&second))),
             predictions,
         ]

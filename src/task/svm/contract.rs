@@ -1,6 +1,6 @@
 //! The points of the parity contract that all support vector machines share.
 //!
-//! * **Objective**: each side's relative duality gap is at most [`OBJECTIVE`], times C where C is above 1.
+//! * **Objective**: each side's relative duality gap is at most [`OBJECTIVE`], for kernel machines times C where C is above 1.
 //! * **Own decision values**: an implementation's decision values are those of the parameters it reports.
 //! * **Decision values**: those of the two sides differ, row by row, by no more than their two gaps allow (see [`super`]). It is a difference
 //!   in scale, shown in standard deviations; a correlation is never asked.
@@ -16,7 +16,7 @@ use super::machine::{Bound, Certificate, Machine};
 use crate::task::parameter::{ParameterDef, Parameters, Type, Value};
 use crate::task::{Check, Problem, TaskError, Tolerances, largest, within};
 
-/// The default tolerance on the relative duality gap (P - D) / P, for C up to 1, and times C above.
+/// The default tolerance on the relative duality gap (P - D) / P; for kernel machines with C above 1, times C.
 ///
 /// libsvm keeps kernel values in single precision, so whatever its tolerance, margins are wrong by some 1e-7, and a margin's error
 /// costs up to C times as much: at `tol` 1e-7 its answers on real and generated data were 1e-8 to 6e-7 from the optimum at C = 1, 5e-6 at
@@ -110,7 +110,7 @@ impl Fit {
             certificates.push(made.as_ref().map_err(Clone::clone).and_then(Machine::certificate));
             machines.extend(made);
         }
-        let implied = sums(&rows.test) + &intercept;
+        let implied = sums(&rows.test) + intercept;
         Self { machines, certificates, decision, implied, support_vectors: support.len() }
     }
 
@@ -158,14 +158,20 @@ impl Fit {
     }
 }
 
-/// The point on objectives; `gaps` are relative and divided by what C allows.
+/// What the gaps of linear machines are shares of.
+pub const OF_OBJECTIVE: &str = "of the objective";
+/// What those of kernel machines are shares of.
+pub const OF_OBJECTIVE_AND_C: &str = "of the objective, times C above 1";
+
+/// The point on objectives; gaps and what is allowed are in `unit`.
 pub fn objective_check(
-    a: (&str, Result<f64, String>),
-    b: (&str, Result<f64, String>),
+    a: &(&str, Result<f64, String>),
+    b: &(&str, Result<f64, String>),
     allowed: f64,
+    unit: &str,
 ) -> Check {
     let mut far = Vec::new();
-    for (name, gap) in [&a, &b] {
+    for (name, gap) in [a, b] {
         match gap {
             Ok(gap) if within(*gap, allowed) => {}
             Ok(gap) => far.push(format!("{name} is {gap:.1e} from the optimum")),
@@ -188,7 +194,7 @@ pub fn objective_check(
             if far.is_empty() {
                 format!("both within {:.0e} of the optimum", figure.unwrap_or_default().max(f64::EPSILON))
             } else {
-                format!("{} (allowed {allowed:.0e} of the objective, times C above 1)", far.join(", "))
+                format!("{} (allowed {allowed:.0e} {unit})", far.join(", "))
             },
         )
     }

@@ -139,6 +139,7 @@ fn squared_norms(rows: ArrayView2<'_, f64>) -> Array1<f64> {
 }
 
 #[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "a handful of rows")]
 mod tests {
     use ndarray::array;
 

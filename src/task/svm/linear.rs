@@ -88,11 +88,6 @@ impl Reference {
         (objective - self.minimum).max(1e-13 * objective)
     }
 
-    /// How much larger a gap than at C = 1 is allowed: a margin that is wrong by a little costs up to C times it.
-    pub fn cost_allowance(&self) -> f64 {
-        self.cost.max(1.0)
-    }
-
     /// The largest difference of two answers' decision values at the row `x`, from their excesses.
     pub fn bound(&self, x: ArrayView1<'_, f64>, a: f64, b: f64) -> f64 {
         let square = x.dot(&x) + f64::from(u8::from(self.intercept));

@@ -29,4 +29,5 @@ pub mod pairs;
 #[cfg(test)]
 pub mod reference;
 #[cfg(test)]
+#[expect(clippy::cast_precision_loss, reason = "a handful of rows")]
 mod tests;

@@ -1,4 +1,4 @@
-//! Calibration of the contract: the reference against itself is accepted, linfa and our own solvers against it too, planted faults are refused.
+//! Calibration of the contract: the reference against itself is accepted, the native machines against it too, planted faults are refused.
 
 use super::*;
 use crate::backend::{Target, Training};
@@ -11,7 +11,7 @@ fn data(file: &File, case: &Case) -> Data {
     Data::new(file.train(), file.test(), file.labels(case))
 }
 
-fn classifiers<'f>(file: &'f File, linear: bool) -> impl Iterator<Item = &'f Case> {
+fn classifiers(file: &File, linear: bool) -> impl Iterator<Item = &Case> {
     file.cases.iter().filter(move |c| c.target != "numbers" && (c.algorithm == "linear_svc") == linear)
 }
 
@@ -53,25 +53,27 @@ fn asked<'a>(case: &'a Case, tolerances: &'a Tolerances) -> Asked<'a> {
 /// The points on which two answers disagree.
 fn disagreements(case: &Case, data: &Data, a: &Answer, b: &Answer) -> Vec<String> {
     let checks = data.compare_kernel(&asked(case, &DEFAULTS), ("a", a), ("b", b)).unwrap();
-    assert_eq!(checks.len(), 4, "{checks:?}");
+    // Without a certificate nothing says how far labels may differ, and that point is left out.
+    assert!(checks.len() >= 3, "{checks:?}");
     checks.into_iter().filter(|c| !c.agrees).map(|c| c.finding).collect()
 }
 
-/// linfa's answer on some of the training rows, with the case's hyperparameters but for some.
-fn linfa(
+/// A native answer on some of the training rows, with the case's hyperparameters but for some.
+fn answer(
+    implementation: &str,
     case: &Case,
     data: &Data,
     file: &File,
     rows: usize,
-    change: &[(&str, f64)],
+    change: &[(&str, Value)],
 ) -> Result<Answer, String> {
     let mut hyperparameters = case.hyperparameters.clone();
-    hyperparameters.extend(change.iter().map(|(name, value)| ((*name).to_owned(), Value::Float(*value))));
+    hyperparameters.extend(change.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     let labels = Array1::from(file.labels(case)[..rows].to_vec());
     let x = data.train.select(ndarray::Axis(0), &(0..rows).collect::<Vec<_>>());
     let training = Training { features: x.view(), target: Target::Classes(labels.view()) };
     let outputs = native(
-        "rust/linfa",
+        implementation,
         "classification",
         (&case.algorithm, &hyperparameters),
         &[("tolerance", Value::Float(1e-9))],
@@ -88,6 +90,11 @@ fn linfa(
         dual,
         intercept: outputs.vector("intercept", k).unwrap(),
     })
+}
+
+/// What linfa computes wrongly, and says that it cannot.
+fn linfa_cannot(case: &Case) -> bool {
+    case.algorithm == "nu_svc" && case.hyperparameters["kernel"] == Value::Text("linear".to_owned())
 }
 
 #[test]
@@ -116,14 +123,56 @@ fn a_loose_answer_is_refused_unless_the_spec_allows_it() {
 }
 
 #[test]
-fn linfa_agrees_with_scikit_learn() {
+fn native_machines_agree_with_scikit_learn() {
     let file = File::read();
     for case in classifiers(&file, false) {
         let data = data(&file, case);
-        let ours = linfa(case, &data, &file, 60, &[]).unwrap();
-        let found = disagreements(case, &data, &ours, &Answer::of(&case.tight));
-        assert!(found.is_empty(), "{found:?} {case:?}");
+        for implementation in ["rust/linfa", "rust/ndarray"] {
+            if implementation == "rust/linfa" && linfa_cannot(case) {
+                continue;
+            }
+            let ours = answer(implementation, case, &data, &file, 60, &[]).unwrap();
+            let found = disagreements(case, &data, &ours, &Answer::of(&case.tight));
+            assert!(found.is_empty(), "{implementation}: {found:?} {case:?}");
+        }
     }
+}
+
+/// linfa divides a nu-SVC's coefficients by rho, but not the hyperplane that it keeps for a linear kernel.
+#[test]
+fn what_linfa_cannot_is_refused() {
+    let file = File::read();
+    let cases: Vec<_> = classifiers(&file, false).filter(|c| linfa_cannot(c)).collect();
+    assert_eq!(cases.len(), 2);
+    for case in cases {
+        let data = data(&file, case);
+        let ours = answer("rust/linfa", case, &data, &file, 60, &[]).unwrap();
+        let found = disagreements(case, &data, &ours, &Answer::of(&case.tight));
+        assert!(found.iter().any(|f| f.contains("from those of its own parameters")), "{found:?}");
+    }
+}
+
+/// The classifier that takes the class with the nearer mean in the kernel's space, in the clothes of a support vector machine.
+fn nearest_means(case: &Case, data: &Data) -> Answer {
+    let kernel = kernel_of(&case.hyperparameters, &data.train).unwrap();
+    let pairs = pairs::pairs(data.present.len());
+    let mut dual = Array2::zeros((pairs.len(), data.train.nrows()));
+    let rows = |class: usize| (0..data.classes.len()).filter(move |r| data.classes[*r] == class);
+    for (k, (i, j)) in pairs.iter().enumerate() {
+        for (class, sign) in [(*i, -1.0), (*j, 1.0)] {
+            rows(class).for_each(|r| dual[[k, r]] = sign / rows(class).count() as f64);
+        }
+    }
+    let sums = |at: &Array2<f64>| kernel.expansion(data.train.view(), dual.t(), at.view());
+    let fitted = sums(&data.train);
+    let mean = |class: usize, k: usize| {
+        rows(class).map(|r| fitted[[r, k]]).sum::<f64>() / rows(class).count() as f64
+    };
+    let intercept: Array1<f64> =
+        pairs.iter().enumerate().map(|(k, (i, j))| -f64::midpoint(mean(*i, k), mean(*j, k))).collect();
+    let decision = sums(&data.test) + &intercept;
+    let vote = |row| data.present[pairs::vote(row, &pairs, data.present.len())];
+    Answer { labels: decision.outer_iter().map(vote).collect(), decision, dual, intercept }
 }
 
 #[test]
@@ -131,23 +180,26 @@ fn planted_faults_are_refused() {
     let file = File::read();
     for case in classifiers(&file, false) {
         let (data, truth) = (data(&file, case), Answer::of(&case.tight));
-        let honest = linfa(case, &data, &file, 60, &[]).unwrap();
+        let fit = |rows, change: &[(&str, Value)]| {
+            answer("rust/ndarray", case, &data, &file, rows, change).unwrap()
+        };
+        let honest = fit(60, &[]);
         let mut faults: Vec<(&str, Answer)> = Vec::new();
         let weight = if case.algorithm == "nu_svc" { "nu" } else { "C" };
         let value = case.hyperparameters[weight].as_float().unwrap();
         // Where every coefficient is at its bound another C changes all of them; else a fault must not be the answer by chance.
-        faults.push(("another weight", linfa(case, &data, &file, 60, &[(weight, 1.2 * value)]).unwrap()));
-        faults.push((
-            "a slightly other weight",
-            linfa(case, &data, &file, 60, &[(weight, 0.98 * value)]).unwrap(),
-        ));
-        if case.hyperparameters["kernel"] != Value::Text("linear".to_owned()) {
+        faults.push(("another weight", fit(60, &[(weight, Value::Float(1.2 * value))])));
+        faults.push(("a slightly other weight", fit(60, &[(weight, Value::Float(0.98 * value))])));
+        let kernel = case.hyperparameters["kernel"].as_text().unwrap();
+        if kernel != "linear" {
             let gamma =
                 crate::task::svm::kernel::gamma(&case.hyperparameters["gamma"], data.train.view()).unwrap();
-            faults
-                .push(("another gamma", linfa(case, &data, &file, 60, &[("gamma", 1.05 * gamma)]).unwrap()));
+            faults.push(("another gamma", fit(60, &[("gamma", Value::Float(1.05 * gamma))])));
         }
-        faults.push(("fewer rows", linfa(case, &data, &file, 50, &[]).unwrap()));
+        let other = Value::Text(if kernel == "rbf" { "linear" } else { "rbf" }.to_owned());
+        faults.push(("another kernel", fit(60, &[("kernel", other)])));
+        faults.push(("fewer rows", fit(50, &[])));
+        faults.push(("nearest means", nearest_means(case, &data)));
         let mut noisy = honest.again();
         noisy.decision.iter_mut().enumerate().for_each(|(i, d)| *d += 1e-6 * (i as f64).sin());
         faults.push(("noise on decision values", noisy));
@@ -220,7 +272,8 @@ fn our_linear_machines_agree_with_liblinear_and_faults_do_not() {
             assert!(found.is_empty(), "{solver}: {found:?} {case:?}");
         }
         let cost = case.hyperparameters["C"].as_float().unwrap();
-        let other = own(case, &data, &file, "auto", &[("C", 1.1 * cost)]);
+        // A larger C may be no fault: with a hinge, as many rows on the margin as features hold the weights still.
+        let other = own(case, &data, &file, "auto", &[("C", 0.5 * cost)]);
         assert!(!linear_disagreements(case, &data, &other, &truth).is_empty(), "another C: {case:?}");
         let mut unpenalised = own(case, &data, &file, "auto", &[]);
         unpenalised.intercept += 0.1;
@@ -249,8 +302,11 @@ fn labels_differ_only_near_the_boundary() {
 #[test]
 fn a_nu_that_is_infeasible_is_an_error() {
     let file = File::read();
-    let case = classifiers(&file, false).find(|c| c.algorithm == "nu_svc").unwrap();
+    let case = classifiers(&file, false).find(|c| c.algorithm == "nu_svc" && c.target == "three").unwrap();
     let data = data(&file, case);
-    let error = linfa(case, &data, &file, 60, &[("nu", 1.0)]).err().unwrap();
-    assert!(error.contains("nu = 1 is infeasible"), "{error}");
+    for implementation in ["rust/linfa", "rust/ndarray"] {
+        let error =
+            answer(implementation, case, &data, &file, 60, &[("nu", Value::Float(1.0))]).err().unwrap();
+        assert!(error.contains("nu = 1 is infeasible"), "{error}");
+    }
 }
