@@ -4,6 +4,7 @@
 //! beside them.
 
 pub mod metrics;
+pub mod trees;
 
 use super::outputs::Outputs;
 use super::{Check, Family, Problem, Scores, Side, Task, TaskDef, TaskError};
@@ -14,7 +15,7 @@ use crate::data::bundle::TEST_FEATURES;
 #[derive(Debug)]
 pub struct Classification;
 
-const FAMILIES: &[&dyn Family] = &[];
+const FAMILIES: &[&dyn Family] = &[&trees::Trees];
 
 impl Task for Classification {
     fn definition(&self) -> TaskDef {
@@ -27,7 +28,7 @@ impl Task for Classification {
             dtypes: vec!["float64".to_owned()],
             primary_phases: ["fit", "predict@1", "predict@all"].map(str::to_owned).to_vec(),
             headline_metrics: ["accuracy", "f1_macro"].map(str::to_owned).to_vec(),
-            lower_is_better: vec!["log_loss".to_owned()],
+            lower_is_better: ["log_loss", "split_loss"].map(str::to_owned).to_vec(),
             algorithms: FAMILIES.iter().flat_map(|f| f.algorithms()).collect(),
         }
     }
