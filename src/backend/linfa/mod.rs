@@ -1,6 +1,9 @@
 //! `rust/linfa`: the scikit-learn of Rust, in pure Rust (no BLAS).
 
 pub mod elastic_net;
+pub mod gaussian_nb;
+pub mod knn;
+pub mod logistic;
 pub mod ols;
 
 use super::Framework;
@@ -14,12 +17,23 @@ pub const FRAMEWORK: Framework = Framework {
         ("linfa", env!("BENCHRUN_VERSION_LINFA")),
         ("linfa-linear", env!("BENCHRUN_VERSION_LINFA_LINEAR")),
         ("linfa-elasticnet", env!("BENCHRUN_VERSION_LINFA_ELASTICNET")),
+        ("linfa-logistic", env!("BENCHRUN_VERSION_LINFA_LOGISTIC")),
+        ("linfa-bayes", env!("BENCHRUN_VERSION_LINFA_BAYES")),
+        ("linfa-nn", env!("BENCHRUN_VERSION_LINFA_NN")),
         ("ndarray", env!("BENCHRUN_VERSION_NDARRAY")),
     ],
     blas,
     // These algorithms have no parallel code.
     set_threads: |_| 1,
-    algorithms: &[&ols::Ols, &elastic_net::RIDGE, &elastic_net::LASSO, &elastic_net::ELASTIC_NET],
+    algorithms: &[
+        &ols::Ols,
+        &elastic_net::RIDGE,
+        &elastic_net::LASSO,
+        &elastic_net::ELASTIC_NET,
+        &logistic::Logistic,
+        &gaussian_nb::Gaussian,
+        &knn::Knn,
+    ],
 };
 
 /// ndarray's products go to the crate matrixmultiply, which picks its kernel when it runs and uses one thread.
