@@ -71,6 +71,10 @@ impl Estimator for Configured {
     fn fit<'t>(&self, training: &'t Training<'t>) -> Result<Box<dyn Fitted + 't>, String> {
         let (x, y) = checked(training)?;
         let classes = several(y)?;
+        // The line search has no cap, and never ends where the loss overflows.
+        if !x.iter().map(|v| v * v).sum::<f64>().is_finite() {
+            return Err("the features are so large that their squares overflow".to_owned());
+        }
         let data = DatasetBase::new(x, y);
         let kind = if classes.len() == 2 {
             let parameters = LogisticRegression::default()
