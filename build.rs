@@ -14,6 +14,8 @@ const VERSIONS: &[&str] = &[
     "linfa-logistic",
     "linfa-bayes",
     "linfa-nn",
+    "linfa-trees",
+    "linfa-reduction",
     "ndarray",
     "matrixmultiply",
     "faer",

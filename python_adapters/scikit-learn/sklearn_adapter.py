@@ -8,10 +8,14 @@ from benchrun_kit import Model, Request, Unsupported
 MODULES = {
     "regression": {
         "linear_models": ("ols", "ridge", "lasso", "elastic_net"),
+        "tree_regressors": ("decision_tree", "random_forest"),
     },
-    "classification": {"classifiers": ("logistic_regression", "gaussian_nb", "knn")},
+    "classification": {
+        "classifiers": ("logistic_regression", "gaussian_nb", "knn"),
+        "tree_classifiers": ("decision_tree", "random_forest"),
+    },
     "clustering": {},
-    "decomposition": {},
+    "decomposition": {"decomposition": ("pca",)},
 }
 
 

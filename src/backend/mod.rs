@@ -5,6 +5,7 @@ mod faer;
 mod linear;
 mod linfa;
 mod smartcore;
+mod tree;
 
 use std::collections::BTreeMap;
 

@@ -1,10 +1,12 @@
 //! `rust/linfa`: the scikit-learn of Rust, in pure Rust (no BLAS).
 
+pub mod decision_tree;
 pub mod elastic_net;
 pub mod gaussian_nb;
 pub mod knn;
 pub mod logistic;
 pub mod ols;
+pub mod pca;
 
 use super::Framework;
 use crate::worker::protocol::Blas;
@@ -20,6 +22,8 @@ pub const FRAMEWORK: Framework = Framework {
         ("linfa-logistic", env!("BENCHRUN_VERSION_LINFA_LOGISTIC")),
         ("linfa-bayes", env!("BENCHRUN_VERSION_LINFA_BAYES")),
         ("linfa-nn", env!("BENCHRUN_VERSION_LINFA_NN")),
+        ("linfa-trees", env!("BENCHRUN_VERSION_LINFA_TREES")),
+        ("linfa-reduction", env!("BENCHRUN_VERSION_LINFA_REDUCTION")),
         ("ndarray", env!("BENCHRUN_VERSION_NDARRAY")),
     ],
     blas,
@@ -33,6 +37,8 @@ pub const FRAMEWORK: Framework = Framework {
         &logistic::Logistic,
         &gaussian_nb::Gaussian,
         &knn::Knn,
+        &decision_tree::DecisionTree,
+        &pca::Pca,
     ],
 };
 

@@ -5,6 +5,7 @@
 pub mod linear;
 mod linear_models;
 pub mod metrics;
+pub mod trees;
 
 use ndarray::Array1;
 
@@ -21,7 +22,7 @@ pub const PREDICTIONS: f64 = 1e-6;
 #[derive(Debug)]
 pub struct Regression;
 
-const FAMILIES: &[&dyn Family] = &[&linear_models::LinearModels];
+const FAMILIES: &[&dyn Family] = &[&linear_models::LinearModels, &trees::Trees];
 
 impl Task for Regression {
     fn definition(&self) -> TaskDef {
@@ -34,7 +35,7 @@ impl Task for Regression {
             dtypes: vec!["float64".to_owned()],
             primary_phases: ["fit", "predict@1", "predict@all"].map(str::to_owned).to_vec(),
             headline_metrics: ["r2", "rmse"].map(str::to_owned).to_vec(),
-            lower_is_better: ["mse", "rmse", "mae", "max_error", "mape", "residual_std"]
+            lower_is_better: ["mse", "rmse", "mae", "max_error", "mape", "residual_std", "split_loss"]
                 .map(str::to_owned)
                 .to_vec(),
             algorithms: FAMILIES.iter().flat_map(|f| f.algorithms()).collect(),
