@@ -4,14 +4,22 @@ from importlib import import_module
 
 from benchrun_kit import Model, Request, Unsupported
 
-#: Modules by task; each has a dictionary `MODELS` from the task's algorithms to classes of models.
-MODULES = {"regression": "linear_models"}
+#: By task: the modules and the algorithms of each. A module has a dictionary `MODELS` from algorithms to classes of models.
+MODULES = {
+    "regression": {
+        "linear_models": ("ols", "ridge", "lasso", "elastic_net"),
+    },
+    "classification": {},
+    "clustering": {},
+    "decomposition": {},
+}
 
 
 def create(request: Request) -> Model:
-    """The model for one request. Only the modules of scikit-learn that its task needs are imported."""
+    """The model for one request. Only the modules of scikit-learn that its algorithm needs are imported."""
     if request.device != "cpu":
         raise Unsupported(f"scikit-learn computes on the CPU, not on {request.device}")
     if request.dtype not in ("float32", "float64"):
         raise Unsupported(f"scikit-learn computes in float32 or float64, not in {request.dtype}")
-    return import_module(MODULES[request.task]).MODELS[request.algorithm](request)
+    name = next(name for name, has in MODULES[request.task].items() if request.algorithm in has)
+    return import_module(name).MODELS[request.algorithm](request)

@@ -95,7 +95,7 @@ impl TrialFacts {
 
 /// Where a phase stands among others: in the order in which a trial goes through them.
 pub fn phase_rank(name: &str) -> (u8, u64, &str) {
-    let rows = name.strip_prefix("predict@").map(|rows| rows.parse().unwrap_or(u64::MAX));
+    let rows = name.split_once('@').map(|(_, rows)| rows.parse().unwrap_or(u64::MAX));
     match (name, rows) {
         ("start", _) => (0, 0, name),
         ("load", _) => (1, 0, name),

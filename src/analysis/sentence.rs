@@ -55,11 +55,11 @@ fn work(case: &CaseRecord, phase: &str, s: &str) -> String {
     let label = if case.label.is_empty() { String::new() } else { format!(" {}", case.label) };
     let es = if s.is_empty() { "" } else { "es" };
     let model = format!("{}{label}", case.algorithm);
-    match (phase, phase.strip_prefix("predict@")) {
+    match (phase, phase.split_once('@')) {
         ("fit", _) => format!("fit{s} {model} on {}", case.dataset),
-        (_, Some("all")) => format!("predict{s} the test rows of {} with {model}", case.dataset),
-        (_, Some("1")) => format!("predict{s} one row of {} with {model}", case.dataset),
-        (_, Some(rows)) => format!("predict{s} {rows} rows of {} with {model}", case.dataset),
+        (_, Some((does, "all"))) => format!("{does}{s} the test rows of {} with {model}", case.dataset),
+        (_, Some((does, "1"))) => format!("{does}{s} one row of {} with {model}", case.dataset),
+        (_, Some((does, rows))) => format!("{does}{s} {rows} rows of {} with {model}", case.dataset),
         _ => format!("go{es} through `{phase}` of {model} on {}", case.dataset),
     }
 }

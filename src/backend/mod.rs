@@ -1,14 +1,15 @@
 //! Native implementations: one folder for each framework, one file for each algorithm, one registry.
 
-mod centre;
 mod faer;
+mod linear;
 mod linfa;
 
 use std::collections::BTreeMap;
 
-use ndarray::{Array1, ArrayView1, ArrayView2};
+use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
+use safetensors::tensor::{Dtype, TensorView};
 
-use crate::implementation::{Implementation, Launch, Offer};
+use crate::implementation::{Cannot, Implementation, Launch, Offer};
 use crate::task::parameter::{ParameterDef, Parameters};
 use crate::worker::protocol::Blas;
 
@@ -25,58 +26,206 @@ pub struct Framework {
     pub blas: fn() -> Blas,
     /// Sets the number of threads that it may use, and tells how many it will.
     pub set_threads: fn(usize) -> usize,
+    /// What it offers.
+    pub algorithms: &'static [&'static dyn Algorithm],
 }
 
 /// Every framework.
 const FRAMEWORKS: &[&Framework] = &[&linfa::FRAMEWORK, &faer::FRAMEWORK];
 
-/// Every native regression algorithm.
-const REGRESSION: &[&dyn RegressionAlgorithm] = &[
-    &linfa::ols::Ols,
-    &linfa::elastic_net::RIDGE,
-    &linfa::elastic_net::LASSO,
-    &linfa::elastic_net::ELASTIC_NET,
-    &faer::ols::Ols,
-    &faer::ridge::Ridge,
-];
-
-/// A regression algorithm of one framework.
-pub trait RegressionAlgorithm: Sync {
-    /// The framework.
-    fn framework(&self) -> &'static Framework;
+/// An algorithm of a task, as one framework computes it.
+pub trait Algorithm: Sync {
+    /// The task.
+    fn task(&self) -> &'static str;
     /// The task's name of the algorithm.
     fn name(&self) -> &'static str;
     /// How it is computed.
     fn doc(&self) -> &'static str;
     /// Settings of this implementation.
-    fn settings(&self) -> Vec<ParameterDef>;
-    /// A regressor with these hyperparameters and settings, all of them given and checked.
+    fn settings(&self) -> Vec<ParameterDef> {
+        Vec::new()
+    }
+    /// Values of hyperparameters that it cannot honour.
+    fn cannot(&self) -> Vec<Cannot> {
+        Vec::new()
+    }
+    /// An estimator with these hyperparameters and settings, all of them given and checked.
     ///
     /// # Errors
     /// A phrase that says what cannot be honoured.
-    fn configure(
-        &self,
-        hyperparameters: &Parameters,
-        settings: &Parameters,
-    ) -> Result<Box<dyn Regressor>, String>;
+    fn configure(&self, ask: &Ask<'_>) -> Result<Box<dyn Estimator>, String>;
 }
 
-/// A configured regressor.
-pub trait Regressor {
-    /// Fits on row-major `x` [n, d] and `y` [n]. Everything that the framework needs done to the canonical arrays happens here.
+impl std::fmt::Debug for dyn Algorithm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}", self.task(), self.name())
+    }
+}
+
+/// What is asked of an algorithm.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// Every hyperparameter of the task.
+    pub hyperparameters: &'a Parameters,
+    /// Every setting of the implementation.
+    pub settings: &'a Parameters,
+    /// The trial's seed, for algorithms that draw.
+    pub seed: u64,
+}
+
+/// What a fit sees: canonical arrays, row-major.
+#[derive(Debug, Clone, Copy)]
+pub struct Training<'a> {
+    /// The features, [n, d].
+    pub features: ArrayView2<'a, f64>,
+    /// The target, where the task has one.
+    pub target: Target<'a>,
+}
+
+/// The target of the training rows.
+#[derive(Debug, Clone, Copy)]
+pub enum Target<'a> {
+    /// The task has none.
+    None,
+    /// A number for each row.
+    Numbers(ArrayView1<'a, f64>),
+    /// The label of a class for each row, from 0.
+    Classes(ArrayView1<'a, i64>),
+}
+
+impl<'a> Training<'a> {
+    /// The target of a regression.
+    ///
+    /// # Errors
+    /// The task has another.
+    pub fn numbers(&self) -> Result<ArrayView1<'a, f64>, String> {
+        match self.target {
+            Target::Numbers(numbers) => Ok(numbers),
+            _ => Err("the training target must be numbers".to_owned()),
+        }
+    }
+
+    /// The target of a classification.
+    ///
+    /// # Errors
+    /// The task has another.
+    pub fn classes(&self) -> Result<ArrayView1<'a, i64>, String> {
+        match self.target {
+            Target::Classes(labels) => Ok(labels),
+            _ => Err("the training target must be classes".to_owned()),
+        }
+    }
+}
+
+/// A configured algorithm.
+pub trait Estimator {
+    /// Fits, from nothing. Everything that the framework needs done to the canonical arrays happens here.
     ///
     /// # Errors
     /// The framework's message.
-    fn fit(&self, x: ArrayView2<'_, f64>, y: ArrayView1<'_, f64>)
-    -> Result<Box<dyn FittedRegressor>, String>;
+    fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Fitted>, String>;
 }
 
-/// A fitted regressor.
-pub trait FittedRegressor {
-    /// Predictions for row-major `x` [m, d], owned by the caller.
-    fn predict(&self, x: ArrayView2<'_, f64>) -> Array1<f64>;
-    /// The fitted parameters and what was really used.
+/// A fitted model.
+pub trait Fitted {
+    /// What the task's application of a model gives for row-major rows [m, d], owned by the caller. Algorithms that speak of their
+    /// training rows alone have none.
+    ///
+    /// # Errors
+    /// The framework's message.
+    fn apply(&self, rows: ArrayView2<'_, f64>) -> Result<Answer, String>;
+    /// What was really used.
     fn read_back(&self) -> ReadBack;
+    /// The raw outputs of the task by name; `test` holds all test rows. Not timed.
+    ///
+    /// # Errors
+    /// The framework's message.
+    fn outputs(&self, test: ArrayView2<'_, f64>) -> Result<Vec<(&'static str, Tensor)>, String>;
+}
+
+/// What a model says of some rows.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// A number for each row.
+    Numbers(Array1<f64>),
+    /// A label for each row.
+    Labels(Array1<i64>),
+    /// A row for each row.
+    Rows(Array2<f64>),
+}
+
+impl Answer {
+    /// The number of rows that were answered.
+    pub fn rows(&self) -> usize {
+        match self {
+            Self::Numbers(numbers) => numbers.len(),
+            Self::Labels(labels) => labels.len(),
+            Self::Rows(rows) => rows.nrows(),
+        }
+    }
+}
+
+impl From<Answer> for Tensor {
+    fn from(answer: Answer) -> Self {
+        match answer {
+            Answer::Numbers(numbers) => numbers.into(),
+            Answer::Labels(labels) => labels.to_vec().into(),
+            Answer::Rows(rows) => rows.into(),
+        }
+    }
+}
+
+/// One raw output.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tensor {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    data: Vec<u8>,
+}
+
+impl Tensor {
+    /// Numbers of any shape, row-major.
+    pub fn numbers<'v>(shape: Vec<usize>, values: impl IntoIterator<Item = &'v f64>) -> Self {
+        Self { dtype: Dtype::F64, shape, data: values.into_iter().flat_map(|v| v.to_le_bytes()).collect() }
+    }
+}
+
+impl From<f64> for Tensor {
+    fn from(value: f64) -> Self {
+        Self::numbers(vec![1], &[value])
+    }
+}
+
+impl From<Array1<f64>> for Tensor {
+    fn from(values: Array1<f64>) -> Self {
+        Self::numbers(vec![values.len()], &values)
+    }
+}
+
+impl From<Array2<f64>> for Tensor {
+    fn from(values: Array2<f64>) -> Self {
+        // Iteration follows the indices, whatever the layout.
+        Self::numbers(values.shape().to_vec(), &values)
+    }
+}
+
+impl From<Vec<i64>> for Tensor {
+    fn from(values: Vec<i64>) -> Self {
+        let data = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        Self { dtype: Dtype::I64, shape: vec![values.len()], data }
+    }
+}
+
+/// Raw outputs as the bytes of a safetensors file.
+///
+/// # Errors
+/// A name is given twice, or a shape is not that of its values.
+pub fn serialize(outputs: &[(&'static str, Tensor)]) -> Result<Vec<u8>, String> {
+    let views = outputs.iter().map(|(name, tensor)| {
+        Ok((*name, TensorView::new(tensor.dtype, tensor.shape.clone(), &tensor.data)?))
+    });
+    let views: Result<Vec<_>, safetensors::SafeTensorError> = views.collect();
+    views.and_then(|views| safetensors::serialize(views, None)).map_err(|e| e.to_string())
 }
 
 /// What a fitted model says of itself.
@@ -90,43 +239,40 @@ pub struct ReadBack {
     pub work: Parameters,
     /// The layout in which the framework computed.
     pub layout: &'static str,
-    /// One coefficient for each feature.
-    pub coefficients: Array1<f64>,
-    /// The intercept.
-    pub intercept: f64,
+    /// The number of features that the model was fitted on.
+    pub features: usize,
 }
 
 /// The native implementations, as the planner sees them.
 pub fn implementations() -> Vec<Implementation> {
+    let offer = |algorithm: &&dyn Algorithm| Offer {
+        task: algorithm.task().to_owned(),
+        algorithm: algorithm.name().to_owned(),
+        doc: algorithm.doc().to_owned(),
+        settings: algorithm.settings(),
+        cannot: algorithm.cannot(),
+    };
     FRAMEWORKS
         .iter()
         .map(|framework| Implementation {
             id: framework.id.to_owned(),
             doc: framework.doc.to_owned(),
-            offers: REGRESSION
-                .iter()
-                .filter(|a| a.framework().id == framework.id)
-                .map(|a| Offer {
-                    task: "regression".to_owned(),
-                    algorithm: a.name().to_owned(),
-                    doc: a.doc().to_owned(),
-                    settings: a.settings(),
-                    cannot: Vec::new(),
-                })
-                .collect(),
+            offers: framework.algorithms.iter().map(offer).collect(),
             launch: Launch::Native,
         })
         .collect()
 }
 
-/// The native regression algorithm of that name, if there is one.
-pub fn regression(implementation: &str, algorithm: &str) -> Option<&'static dyn RegressionAlgorithm> {
-    REGRESSION.iter().copied().find(|a| a.framework().id == implementation && a.name() == algorithm)
-}
-
 /// The native framework of that id.
 pub fn framework(implementation: &str) -> Option<&'static Framework> {
     FRAMEWORKS.iter().copied().find(|f| f.id == implementation)
+}
+
+impl Framework {
+    /// The algorithm of a task, if it offers it.
+    pub fn algorithm(&self, task: &str, name: &str) -> Option<&'static dyn Algorithm> {
+        self.algorithms.iter().copied().find(|a| a.task() == task && a.name() == name)
+    }
 }
 
 /// The versions that a worker of this implementation reports.
@@ -139,118 +285,4 @@ pub fn versions(implementation: &str) -> BTreeMap<String, String> {
 }
 
 #[cfg(test)]
-#[expect(clippy::cast_precision_loss, reason = "a handful of features")]
-mod tests {
-    use super::*;
-    use crate::task::parameter::Value;
-    use crate::task::regression::linear::{Penalty, Reference};
-    use ndarray::{Array2, Axis};
-    use rand::{RngExt, SeedableRng};
-
-    fn problem(rows: usize, features: usize) -> (Array2<f64>, Array1<f64>) {
-        let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(3);
-        // Uncentred on purpose: features have means far from zero.
-        let x =
-            Array2::from_shape_fn((rows, features), |(_, j)| random.random::<f64>() * (j + 1) as f64 + 5.0);
-        let y = x.outer_iter().map(|row| row.sum() + 2.0 + random.random::<f64>()).collect();
-        (x, y)
-    }
-
-    fn parameters(algorithm: &str, intercept: bool) -> Parameters {
-        let mut parameters: Parameters = [("fit_intercept".to_owned(), Value::Bool(intercept))].into();
-        if algorithm != "ols" {
-            parameters.insert("alpha".to_owned(), Value::Float(0.05));
-        }
-        if algorithm == "elastic_net" {
-            parameters.insert("l1_ratio".to_owned(), Value::Float(0.5));
-        }
-        parameters
-    }
-
-    fn tight(algorithm: &dyn RegressionAlgorithm) -> Parameters {
-        let mut settings: Parameters =
-            algorithm.settings().into_iter().map(|s| (s.name.clone(), s.default.clone())).collect();
-        if settings.contains_key("tolerance") {
-            settings.insert("tolerance".to_owned(), Value::Float(1e-15));
-            settings.insert("max_iterations".to_owned(), Value::Int(100_000));
-        }
-        settings
-    }
-
-    /// Every registered algorithm, so that a new one is tested by being registered.
-    #[test]
-    fn every_algorithm_reaches_the_optimum_and_reads_back_what_it_used() {
-        let (x, y) = problem(60, 4);
-        for algorithm in REGRESSION {
-            for intercept in [true, false] {
-                let name = format!("{} {} intercept={intercept}", algorithm.framework().id, algorithm.name());
-                let asked = parameters(algorithm.name(), intercept);
-                let settings = tight(*algorithm);
-                let regressor = algorithm.configure(&asked, &settings).unwrap();
-                let fitted = regressor.fit(x.view(), y.view()).unwrap();
-                let read = fitted.read_back();
-                assert_eq!(read.hyperparameters.len(), asked.len(), "{name}");
-                assert!(
-                    asked.iter().all(|(k, v)| read.hyperparameters[k].agrees_with(v)),
-                    "{name}: {read:?}"
-                );
-                assert!(settings.iter().all(|(k, v)| read.settings[k].agrees_with(v)), "{name}: {read:?}");
-
-                let penalty = Penalty::of(algorithm.name(), &asked, y.len()).unwrap();
-                let reference = Reference::solve(x.view(), y.view(), penalty).unwrap();
-                let objective =
-                    penalty.objective(x.view(), y.view(), read.coefficients.view(), read.intercept);
-                assert!(reference.gap(objective).abs() < 1e-12, "{name}: {}", reference.gap(objective));
-
-                let all = fitted.predict(x.view());
-                let implied = x.dot(&read.coefficients) + read.intercept;
-                assert!(all.iter().zip(&implied).all(|(a, b)| (a - b).abs() < 1e-9), "{name}");
-                for (i, batch) in x.axis_chunks_iter(Axis(0), 7).enumerate() {
-                    for (a, b) in fitted.predict(batch).iter().zip(all.iter().skip(7 * i)) {
-                        assert!((a - b).abs() < 1e-12, "{name}: a batch's predictions are those of all rows");
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn the_same_input_gives_the_same_answer() {
-        let (x, y) = problem(30, 3);
-        for algorithm in REGRESSION {
-            let fit = || {
-                let regressor =
-                    algorithm.configure(&parameters(algorithm.name(), true), &tight(*algorithm)).unwrap();
-                regressor.fit(x.view(), y.view()).unwrap().read_back().coefficients
-            };
-            assert_eq!(fit(), fit());
-        }
-    }
-
-    #[test]
-    fn householder_qr_refuses_fewer_rows_than_features() {
-        let (x, y) = problem(3, 5);
-        let regressor = faer::ols::Ols.configure(&parameters("ols", true), &Parameters::new()).unwrap();
-        let error = regressor.fit(x.view(), y.view()).err().unwrap();
-        assert!(error.contains("3 rows are fewer than 5 features"), "{error}");
-    }
-
-    #[test]
-    fn implementations_name_known_tasks_and_sound_settings() {
-        let definition = crate::task::TASKS[0].definition();
-        for implementation in implementations() {
-            for offer in &implementation.offers {
-                assert!(
-                    definition.algorithm(&offer.algorithm).is_some(),
-                    "{} {}",
-                    implementation.id,
-                    offer.algorithm
-                );
-                for setting in &offer.settings {
-                    assert_eq!(setting.check(&setting.default).as_ref(), Ok(&setting.default));
-                    assert!(!setting.binding, "a setting belongs to one implementation");
-                }
-            }
-        }
-    }
-}
+mod tests;

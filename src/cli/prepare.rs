@@ -114,7 +114,7 @@ fn preparation(plan: &Plan, case: &Case) -> Preparation {
         scale: experiment.scale,
         seed: seed(&[&plan.spec.protocol.seed.to_string(), "split"]),
         dtype: if experiment.dtype == "float32" { Dtype::Float32 } else { Dtype::Float64 },
-        stratify: false,
+        stratify: experiment.stratify,
     }
 }
 

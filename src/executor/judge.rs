@@ -6,11 +6,7 @@ use std::path::{Path, PathBuf};
 use super::event::JudgedPair;
 use crate::data::bundle::Bundle;
 use crate::store::manifest::CaseRecord;
-use crate::task::{Check, Problem, Scores, TASKS, Task, TaskError};
-
-fn task(name: &str) -> Option<&'static dyn Task> {
-    TASKS.iter().copied().find(|t| t.definition().name == name)
-}
+use crate::task::{self, Check, Problem, Scores, TaskError};
 
 fn problem<'p>(case: &'p CaseRecord, bundle: &'p Bundle) -> Problem<'p> {
     Problem {
@@ -24,7 +20,7 @@ fn problem<'p>(case: &'p CaseRecord, bundle: &'p Bundle) -> Problem<'p> {
 
 /// Scores one trial's outputs.
 pub fn score(case: &CaseRecord, bundle: &Bundle, outputs: &Path) -> Result<Scores, TaskError> {
-    match task(&case.task) {
+    match task::task(&case.task) {
         Some(task) => task.score(&problem(case, bundle), outputs),
         None => Ok(Scores::default()),
     }
@@ -32,7 +28,7 @@ pub fn score(case: &CaseRecord, bundle: &Bundle, outputs: &Path) -> Result<Score
 
 /// Compares the outputs of every pair of a block. In a pair with the case's baseline, that is the baseline; in any other, the later one.
 pub fn pairs(case: &CaseRecord, bundle: &Bundle, outputs: &BTreeMap<&str, PathBuf>) -> Vec<JudgedPair> {
-    let Some(task) = task(&case.task) else { return Vec::new() };
+    let Some(task) = task::task(&case.task) else { return Vec::new() };
     let problem = problem(case, bundle);
     let mut sides: Vec<(&str, &Path)> = outputs.iter().map(|(id, path)| (*id, path.as_path())).collect();
     sides.sort_by_key(|(id, _)| *id == case.baseline);

@@ -257,7 +257,7 @@ impl Execution<'_> {
             threads: protocol.threads,
             device: "cpu".to_owned(),
             dtype: experiment.dtype.clone(),
-            phases: plan.phases(bundle.rows(TEST_FEATURES).unwrap_or(0)),
+            phases: plan.phases(case, bundle.rows(TEST_FEATURES).unwrap_or(0)),
             slowdown: arm.slowdown,
         };
         let log = self.folder.path.join("logs").join(format!("{id}.log"));

@@ -59,7 +59,7 @@ impl<'a> Planned<'a> {
         bundles: &HashMap<&str, &Bundle>,
     ) -> Self {
         let test_rows = bundles.get(case.id.as_str()).and_then(|b| b.rows(TEST_FEATURES).ok()).unwrap_or(0);
-        let phases = plan.phases(test_rows).into_iter().map(|p| p.name);
+        let phases = plan.phases(case, test_rows).into_iter().map(|p| p.name);
         let runnable: Vec<&str> = case.runnable().map(|arm| arm.implementation.as_str()).collect();
         let compared = record.arms.iter().filter_map(|arm| {
             let pair = (arm.implementation.as_str(), arm.compared_with.as_deref()?);

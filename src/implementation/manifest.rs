@@ -43,6 +43,8 @@ struct RawAlgorithm {
     #[serde(default)]
     work: Vec<String>,
     #[serde(default)]
+    transductive: bool,
+    #[serde(default)]
     equivalence: Option<Equivalence>,
 }
 
@@ -175,7 +177,11 @@ fn offer(raw: RawAlgorithm, registry: &mut Registry) -> Result<Offer, String> {
     let is_own = raw.name.contains(':');
     match task.algorithm(&raw.name) {
         Some(_) if !is_own => {
-            if !raw.parameters.is_empty() || !raw.work.is_empty() || raw.equivalence.is_some() {
+            if !raw.parameters.is_empty()
+                || raw.transductive
+                || !raw.work.is_empty()
+                || raw.equivalence.is_some()
+            {
                 return Err(format!(
                     "`{}` is the task's own algorithm, so the task defines its parameters, work and equivalence; an algorithm of your own is named `vendor:name`",
                     raw.name
@@ -188,6 +194,7 @@ fn offer(raw: RawAlgorithm, registry: &mut Registry) -> Result<Offer, String> {
                 doc: raw.doc.clone(),
                 objective: None,
                 parameters: raw.parameters,
+                transductive: raw.transductive,
                 work: raw.work,
                 equivalence: raw.equivalence,
             };

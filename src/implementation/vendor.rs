@@ -44,11 +44,13 @@ fn equivalence(rule: &Equivalence) -> Result<(), String> {
         ));
     }
     let of_predict = |phase: &str| {
-        phase.strip_prefix("predict@").is_some_and(|n| n == "all" || n.parse::<u64>().is_ok_and(|n| n > 0))
+        phase.split_once('@').is_some_and(|(does, n)| {
+            ["predict", "transform"].contains(&does) && (n == "all" || n.parse::<u64>().is_ok_and(|n| n > 0))
+        })
     };
     match rule.quality_phases.iter().find(|p| !["fit_first", "fit"].contains(&p.as_str()) && !of_predict(p)) {
         Some(phase) => Err(format!(
-            "equivalence.quality_phases holds `{phase}`, but a phase is `fit_first`, `fit`, `predict@<rows>` or `predict@all`"
+            "equivalence.quality_phases holds `{phase}`, but a phase is `fit_first`, `fit`, `predict@<rows>` `predict@all`, or the same of `transform`"
         )),
         None => Ok(()),
     }
@@ -66,6 +68,8 @@ pub fn difference(known: &AlgorithmDef, other: &AlgorithmDef) -> Option<&'static
     };
     if plain(known) != plain(other) {
         Some("parameters")
+    } else if known.transductive != other.transductive {
+        Some("phases")
     } else if known.work != other.work {
         Some("work")
     } else if known.equivalence != other.equivalence {

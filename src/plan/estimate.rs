@@ -67,7 +67,7 @@ impl History {
 /// The expected duration of one block of a case.
 fn block(plan: &Plan, case: &Case, history: &History) -> (Duration, u64) {
     let protocol = &plan.spec.protocol;
-    let phases = plan.phases(usize::MAX);
+    let phases = plan.phases(case, usize::MAX);
     let repeated: u64 = phases.iter().map(|p| p.repeat.max_time_ns).fold(0, u64::saturating_add);
     let repeated = Duration::from_nanos(repeated).min(protocol.timeout);
     let mut total = Duration::ZERO;

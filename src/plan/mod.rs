@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::files::sha256;
 use crate::implementation::{Implementation, Registry};
 use crate::spec::{BatchSize, Blocks, CaseDef, Experiment, Spec};
+use crate::task::TaskDef;
 use crate::task::parameter::Parameters;
 use crate::worker::protocol::{PhaseKind, PhaseRequest, Repeat};
 
@@ -41,6 +42,8 @@ pub struct Case {
     pub index: usize,
     /// The implementations, in the experiment's order.
     pub arms: Vec<Arm>,
+    /// What a fitted model is asked to do with test rows: `predict`, `transform`, or nothing where it speaks of its training rows alone.
+    pub application: Option<String>,
 }
 
 /// One implementation asked to solve one case.
@@ -64,6 +67,7 @@ impl Plan {
         let mut cases = Vec::new();
         for (e, experiment) in spec.experiments.iter().enumerate() {
             let identity = ExperimentIdentity::new(&spec, experiment);
+            let task = registry.task(&experiment.task);
             for (i, def) in experiment.cases.iter().enumerate() {
                 let arms = experiment
                     .implementations
@@ -83,7 +87,9 @@ impl Plan {
                         slowdown: 0.0,
                     })
                     .collect();
-                cases.push(Case { id: identity.case_id(def), experiment: e, index: i, arms });
+                let transductive = |t: &&TaskDef| t.algorithm(&def.algorithm).is_some_and(|a| a.transductive);
+                let application = task.filter(|t| !transductive(t)).map(|t| t.application.clone());
+                cases.push(Case { id: identity.case_id(def), experiment: e, index: i, arms, application });
             }
         }
         let blocks = spec.protocol.blocks;
@@ -118,7 +124,7 @@ impl Plan {
     }
 
     /// The timed phases of a case whose test split has `test_rows` rows. A batch size beyond that is left out.
-    pub fn phases(&self, test_rows: usize) -> Vec<PhaseRequest> {
+    pub fn phases(&self, case: &Case, test_rows: usize) -> Vec<PhaseRequest> {
         let protocol = &self.spec.protocol;
         let once = Repeat { warmup: 0, min_samples: 1, max_samples: 1, max_time_ns: 0, min_sample_ns: 0 };
         let fit = |name: &str, repeat| PhaseRequest {
@@ -128,6 +134,7 @@ impl Plan {
             repeat,
         };
         let mut phases = vec![fit("fit_first", once), fit("fit", protocol.fit)];
+        let Some(application) = &case.application else { return phases };
         for size in &protocol.batch_sizes {
             let (label, rows) = match size {
                 BatchSize::Rows(rows) => (rows.to_string(), *rows),
@@ -136,7 +143,7 @@ impl Plan {
             if rows <= test_rows {
                 phases.push(PhaseRequest {
                     kind: PhaseKind::Predict,
-                    name: format!("predict@{label}"),
+                    name: format!("{application}@{label}"),
                     batch_rows: Some(rows),
                     repeat: protocol.predict,
                 });
@@ -197,6 +204,7 @@ impl ExperimentIdentity {
             experiment: &'a str,
             task: &'a str,
             test_fraction: f64,
+            stratify: bool,
             scale: crate::data::bundle::Scale,
             dtype: &'a str,
             threads: usize,
@@ -206,6 +214,7 @@ impl ExperimentIdentity {
             experiment: &experiment.name,
             task: &experiment.task,
             test_fraction: experiment.test_fraction,
+            stratify: experiment.stratify,
             scale: experiment.scale,
             dtype: &experiment.dtype,
             threads: spec.protocol.threads,

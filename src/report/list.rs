@@ -82,7 +82,13 @@ pub fn datasets_text() -> String {
 pub fn algorithms_text(registry: &Registry) -> String {
     let mut text = String::new();
     for task in &registry.tasks {
-        let _ = writeln!(text, "{} ({} target): {}", task.name, task.target.word(), task.doc);
+        let _ = writeln!(
+            text,
+            "{} ({} target): {}",
+            task.name,
+            task.targets.iter().map(|t| t.word()).collect::<Vec<_>>().join(" or "),
+            task.doc
+        );
         for algorithm in &task.algorithms {
             let _ = writeln!(text, "\n  {}: {}", algorithm.name, algorithm.doc);
             if let Some(objective) = &algorithm.objective {

@@ -9,7 +9,7 @@ use super::protocol::protocol;
 use super::raw::{RawBlocks, RawExclude, RawExperiment, RawScale, RawSpec};
 use super::{CaseDef, Experiment, Spec, grid};
 use crate::data::bundle::Scale;
-use crate::data::{Source, catalogue, generator};
+use crate::data::{Source, TargetKind, catalogue, generator};
 use crate::implementation::{Implementation, Registry};
 use crate::task::TaskDef;
 use crate::task::parameter::{Parameters, Value};
@@ -75,6 +75,7 @@ impl ExperimentCheck<'_> {
             .map(|(i, v)| self.source(task, v, &self.place.at("datasets").at(i), problems))
             .collect();
         self.report_repeated(&sources, problems);
+        let stratify = self.stratify(task, &sources, problems);
         let grids = self.grids(task, problems);
         let implementations = self.implementations(task, &grids, problems);
         let baseline = self.baseline(&implementations, problems);
@@ -123,6 +124,7 @@ impl ExperimentCheck<'_> {
             implementations: implementations.iter().map(|i| i.id.clone()).collect(),
             baseline: baseline?,
             test_fraction: self.raw.split.test,
+            stratify,
             scale: match self.raw.scale {
                 RawScale::Standard => Scale::Standard,
                 RawScale::MinMax => Scale::MinMax,
@@ -174,15 +176,17 @@ impl ExperimentCheck<'_> {
                 return None;
             }
         };
-        if kind != task.target {
+        if !task.targets.contains(&kind) {
+            let needed: Vec<&str> = task.targets.iter().map(|t| t.word()).collect();
             let message = format!(
                 "`{}` has a target of kind {}, but {} needs {}",
                 source.label(),
                 kind.word(),
                 task.name,
-                task.target.word()
+                needed.join(" or ")
             );
-            let fitting = catalogue::names_of(task.target).join(", ");
+            let fitting: Vec<&str> = task.targets.iter().flat_map(|t| catalogue::names_of(*t)).collect();
+            let fitting = fitting.join(", ");
             problems.push(Problem::value(place, message).hint(format!("of the catalogue fit: {fitting}")));
             return None;
         }
@@ -232,7 +236,7 @@ impl ExperimentCheck<'_> {
                 .push(Problem::value(&place.at("path"), message).hint("paths start from the spec's folder"));
             return None;
         }
-        Some(Source::File { path, target: target.to_owned(), kind: task.target })
+        Some(Source::File { path, target: target.to_owned(), kind: task.targets[0] })
     }
 
     fn report_repeated(&self, sources: &[Option<Source>], problems: &mut Vec<Problem>) {
@@ -242,6 +246,19 @@ impl ExperimentCheck<'_> {
                 problems.push(Problem::value(&place, "this data set is given twice"));
             }
         }
+    }
+
+    /// Whether splits are stratified: as the spec says, or wherever the task predicts classes.
+    fn stratify(&self, task: &TaskDef, sources: &[Option<Source>], problems: &mut Vec<Problem>) -> bool {
+        let stratify =
+            self.raw.split.stratify.unwrap_or(task.supervised && task.targets == [TargetKind::Classes]);
+        let continuous =
+            |source: &&Source| source.target_kind().is_ok_and(|kind| kind == TargetKind::Continuous);
+        if stratify && let Some(source) = sources.iter().flatten().find(continuous) {
+            let message = format!("`{}` has no classes by which it could be stratified", source.label());
+            problems.push(Problem::value(&self.place.at("split").at("stratify"), message));
+        }
+        stratify
     }
 
     /// One entry for each table of hyperparameters.

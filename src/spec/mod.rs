@@ -91,6 +91,8 @@ pub struct Experiment {
     pub baseline: String,
     /// The share of rows that are held out.
     pub test_fraction: f64,
+    /// Whether both sides of the split hold the classes in the same proportions.
+    pub stratify: bool,
     /// How features are scaled.
     pub scale: Scale,
     /// The floating-point type.

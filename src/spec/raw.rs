@@ -282,11 +282,13 @@ pub struct RawSplit {
     /// The share of rows that are held out.
     #[schemars(schema_with = "share_schema")]
     pub test: f64,
+    /// Whether both sides hold the classes in the same proportions; if not given, they do wherever the task predicts classes.
+    pub stratify: Option<bool>,
 }
 
 impl Default for RawSplit {
     fn default() -> Self {
-        Self { test: 0.2 }
+        Self { test: 0.2, stratify: None }
     }
 }
 

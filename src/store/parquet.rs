@@ -260,6 +260,7 @@ fn trials(rows: &[TrialRow]) -> Vec<Column> {
         column("versions", rows, |r| &r.versions),
         column("receipt", rows, |r| &r.receipt),
         column("outputs_sha256", rows, |r| &r.outputs_sha256),
+        column("confusion_matrix", rows, |r| &r.confusion_matrix),
     ];
     let metrics: BTreeSet<&String> = rows.iter().flat_map(|r| r.metrics.keys()).collect();
     columns.extend(

@@ -87,6 +87,8 @@ pub struct TrialRow {
     pub receipt: Option<String>,
     /// The SHA-256 of the raw outputs.
     pub outputs_sha256: Option<String>,
+    /// Classification: rows of each class (outer) by the label they were given (inner), as JSON.
+    pub confusion_matrix: Option<String>,
     /// The task's metrics; one column `metric_<name>` each.
     pub metrics: BTreeMap<String, f64>,
 }
@@ -263,6 +265,11 @@ fn trial_row(manifest: &Manifest, case: &CaseRecord, record: &TrialRecord, count
         versions: record.ready.as_ref().and_then(|r| serde_json::to_string(&r.versions).ok()),
         receipt: record.receipt.as_ref().and_then(|r| serde_json::to_string(r).ok()),
         outputs_sha256: record.outputs_sha256.clone(),
+        confusion_matrix: record
+            .scores
+            .as_ref()
+            .filter(|s| !s.confusion.is_empty())
+            .and_then(|s| serde_json::to_string(&s.confusion).ok()),
         metrics: record.scores.as_ref().map(|s| s.metrics.clone()).unwrap_or_default(),
         ..empty_row(manifest, case, &record.trial.implementation)
     }
@@ -310,6 +317,7 @@ pub fn empty_row(manifest: &Manifest, case: &CaseRecord, implementation: &str) -
         versions: None,
         receipt: None,
         outputs_sha256: None,
+        confusion_matrix: None,
         metrics: BTreeMap::new(),
     }
 }

@@ -1,11 +1,14 @@
 //! Tasks: what solving a problem means.
 //!
 //! A task alone defines its algorithms (parameters, types, defaults, which are binding), its raw outputs, its
-//! metrics and its parity contract. Implementations only offer algorithms; they never define or score them.
+//! metrics and its parity contract. Implementations only offer algorithms; they never define or score them. Algorithms
+//! that are judged alike form a [`Family`]: one file of the task's folder.
 
 pub mod classification;
 pub mod clustering;
+pub mod decomposition;
 pub mod metric;
+pub mod outputs;
 pub mod parameter;
 pub mod regression;
 pub mod svm;
@@ -18,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::data::TargetKind;
 use crate::data::bundle::Bundle;
+use outputs::Outputs;
 use parameter::{ParameterDef, Parameters};
 
 /// The definition of a task, as specs are checked against it and `benchrun list` prints it.
@@ -27,8 +31,12 @@ pub struct TaskDef {
     pub name: String,
     /// What a solution is.
     pub doc: String,
-    /// The kind of target a data set must have.
-    pub target: TargetKind,
+    /// The kinds of target that a data set may have. A file's target is read as the first.
+    pub targets: Vec<TargetKind>,
+    /// Whether a fit sees the target of its rows.
+    pub supervised: bool,
+    /// What a fitted model is asked to do with rows: `predict` or `transform`. Its phases are named `<application>@<rows>`.
+    pub application: String,
     /// The floating-point types it is defined for; the first is the default.
     pub dtypes: Vec<String>,
     /// The phases whose comparisons form the family of verdicts; a comparison on another phase gets an interval, but no verdict.
@@ -59,6 +67,9 @@ pub struct AlgorithmDef {
     pub objective: Option<String>,
     /// Its hyperparameters.
     pub parameters: Vec<ParameterDef>,
+    /// Whether it speaks of its training rows alone, so that nothing can be timed but its fit.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub transductive: bool,
     /// Work that must be equal on both sides, as keys of the receipts' `work`: `epochs`, `trees`. How a solver reaches the optimum of a
     /// convex problem is no such work.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -66,6 +77,51 @@ pub struct AlgorithmDef {
     /// For a stochastic learner: raw outputs differ from seed to seed, so quality over distinct seeds is compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub equivalence: Option<Equivalence>,
+}
+
+impl AlgorithmDef {
+    /// A deterministic algorithm without a stated objective.
+    pub fn new(name: &str, doc: &str, parameters: Vec<ParameterDef>) -> Self {
+        Self {
+            name: name.to_owned(),
+            doc: doc.to_owned(),
+            objective: None,
+            parameters,
+            transductive: false,
+            work: Vec::new(),
+            equivalence: None,
+        }
+    }
+
+    /// The same algorithm with the objective that it minimises.
+    #[must_use]
+    pub fn minimising(self, objective: &str) -> Self {
+        Self { objective: Some(objective.to_owned()), ..self }
+    }
+
+    /// The same algorithm as one that speaks of its training rows alone.
+    #[must_use]
+    pub fn transductive(self) -> Self {
+        Self { transductive: true, ..self }
+    }
+
+    /// The same algorithm with work that must be equal on both sides.
+    #[must_use]
+    pub fn with_work(self, keys: &[&str]) -> Self {
+        Self { work: keys.iter().map(|key| (*key).to_owned()).collect(), ..self }
+    }
+
+    /// The same algorithm as a stochastic learner, whose quality over seeds is compared. The time of its fits claims to reach it.
+    #[must_use]
+    pub fn stochastic(self, metric: &str, margin: f64) -> Self {
+        let quality_phases = ["fit_first", "fit"].map(str::to_owned).to_vec();
+        Self { equivalence: Some(Equivalence { metric: metric.to_owned(), margin, quality_phases }), ..self }
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 /// How the quality of a stochastic learner is compared: by two one-sided tests (TOST) over the blocks, each a draw of its own.
@@ -89,13 +145,47 @@ pub trait Task: Sync {
     /// Its definition, without the algorithms of adapters.
     fn definition(&self) -> TaskDef;
 
+    /// Its algorithms, by how they are judged.
+    fn families(&self) -> &'static [&'static dyn Family];
+
+    /// Adds the metrics that all of its algorithms have.
+    ///
+    /// # Errors
+    /// The outputs lack something, have another shape or type than the task asks, or hold values that are not finite.
+    fn metrics(&self, problem: &Problem<'_>, outputs: &Outputs, scores: &mut Scores)
+    -> Result<(), TaskError>;
+
+    /// The contract of an adapter's own algorithm, of which the task knows nothing but the outputs that all share.
+    ///
+    /// # Errors
+    /// As [`Task::metrics`].
+    fn compare_plainly(
+        &self,
+        problem: &Problem<'_>,
+        contender: Side<'_>,
+        baseline: Side<'_>,
+    ) -> Result<Vec<Check>, TaskError>;
+
+    /// The family of an algorithm; none of an adapter's own.
+    fn family(&self, algorithm: &str) -> Option<&'static dyn Family> {
+        self.families().iter().copied().find(|f| f.algorithms().iter().any(|a| a.name == algorithm))
+    }
+
     /// Scores the raw outputs of one trial.
     ///
     /// # Errors
-    /// The outputs are missing, have another shape or type than the task asks, or hold values that are not finite.
-    fn score(&self, problem: &Problem<'_>, outputs: &Path) -> Result<Scores, TaskError>;
+    /// The outputs cannot be read, or as [`Task::metrics`].
+    fn score(&self, problem: &Problem<'_>, outputs: &Path) -> Result<Scores, TaskError> {
+        let outputs = Outputs::read(outputs)?;
+        let mut scores = Scores::default();
+        self.metrics(problem, &outputs, &mut scores)?;
+        if let Some(family) = self.family(problem.algorithm) {
+            family.score(problem, &outputs, &mut scores)?;
+        }
+        Ok(scores)
+    }
 
-    /// Compares the raw outputs of two trials of one block under the task's contract.
+    /// Compares the raw outputs of two trials of one block under the contract of the algorithm.
     ///
     /// # Errors
     /// As [`Task::score`].
@@ -104,11 +194,61 @@ pub trait Task: Sync {
         problem: &Problem<'_>,
         contender: (&str, &Path),
         baseline: (&str, &Path),
+    ) -> Result<Vec<Check>, TaskError> {
+        let (a, b) = (Outputs::read(contender.1)?, Outputs::read(baseline.1)?);
+        let (a, b) = (Side { name: contender.0, outputs: &a }, Side { name: baseline.0, outputs: &b });
+        match self.family(problem.algorithm) {
+            Some(family) => family.compare(problem, a, b),
+            None => self.compare_plainly(problem, a, b),
+        }
+    }
+}
+
+/// Algorithms of one task that are judged alike.
+pub trait Family: Sync {
+    /// Their definitions.
+    fn algorithms(&self) -> Vec<AlgorithmDef>;
+
+    /// Adds what only they have: objectives, sizes of models. It also checks the outputs that only they have.
+    ///
+    /// # Errors
+    /// As [`Task::metrics`].
+    fn score(&self, problem: &Problem<'_>, outputs: &Outputs, scores: &mut Scores) -> Result<(), TaskError>;
+
+    /// Every point of their contract for one pair of trials of one block. For a stochastic learner these are the points beside the
+    /// quality over seeds, at least one.
+    ///
+    /// # Errors
+    /// As [`Task::metrics`].
+    fn compare(
+        &self,
+        problem: &Problem<'_>,
+        contender: Side<'_>,
+        baseline: Side<'_>,
     ) -> Result<Vec<Check>, TaskError>;
 }
 
+/// One side of a pair: the implementation's name and its raw outputs.
+#[derive(Debug, Clone, Copy)]
+pub struct Side<'a> {
+    /// The implementation.
+    pub name: &'a str,
+    /// What it handed in.
+    pub outputs: &'a Outputs,
+}
+
 /// Every task.
-pub const TASKS: &[&dyn Task] = &[&regression::Regression];
+pub const TASKS: &[&dyn Task] = &[
+    &regression::Regression,
+    &classification::Classification,
+    &clustering::Clustering,
+    &decomposition::Decomposition,
+];
+
+/// The task of that name.
+pub fn task(name: &str) -> Option<&'static dyn Task> {
+    TASKS.iter().copied().find(|t| t.definition().name == name)
+}
 
 /// The problem that a trial was to solve.
 #[derive(Debug, Clone, Copy)]
@@ -152,6 +292,9 @@ pub struct Scores {
     /// Metrics that are undefined on these outputs, each with the reason.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub undefined: BTreeMap<String, String>,
+    /// Classification: how many rows of each class (outer) were given each label (inner).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub confusion: Vec<Vec<u64>>,
 }
 
 impl Scores {
@@ -219,6 +362,16 @@ impl Check {
     }
 }
 
+/// Whether a figure is allowed. One that is not a number never is: coefficients of 1e308 are finite, but what follows from them is not.
+pub fn within(figure: f64, allowed: f64) -> bool {
+    figure <= allowed
+}
+
+/// The largest of some figures of at least 0; not a number if one of them is none.
+pub fn largest(figures: impl IntoIterator<Item = f64>) -> f64 {
+    figures.into_iter().fold(0.0, |m: f64, f| if m.is_nan() || f.is_nan() { f64::NAN } else { m.max(f) })
+}
+
 /// Outputs that cannot be scored.
 #[derive(Debug, thiserror::Error)]
 pub enum TaskError {
@@ -244,6 +397,18 @@ pub enum TaskError {
         /// What it is.
         found: String,
         /// What it must be.
+        expected: String,
+    },
+    /// A value is none that the output can have.
+    #[error("the output `{name}` holds {value} at index {index}, but must hold {expected}")]
+    Value {
+        /// The tensor's name.
+        name: &'static str,
+        /// The value.
+        value: String,
+        /// Its place.
+        index: usize,
+        /// What is allowed.
         expected: String,
     },
     /// A value is NaN or infinite.

@@ -6,15 +6,16 @@ use std::io;
 use std::path::Path;
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
-use safetensors::tensor::{Dtype, TensorView};
 
 use super::channel::Channel;
 use super::clock::{Clock, SystemClock};
 use super::measure::measure;
 use super::process;
 use super::protocol::{Event, PROTOCOL_VERSION, PhaseKind, PhaseRequest, Ready, Receipt, Request, Threads};
-use crate::backend::{self, FittedRegressor, Framework, ReadBack, Regressor};
+use crate::backend::{self, Ask, Estimator, Fitted, Framework, ReadBack, Target, Training};
+use crate::data::TargetKind;
 use crate::data::bundle::{Bundle, TEST_FEATURES, TRAIN_FEATURES, TRAIN_TARGET};
+use crate::task;
 
 /// The identity of this build. The runner refuses a worker with another one.
 pub const BUILD: &str = env!("BENCHRUN_BUILD");
@@ -82,29 +83,12 @@ fn trial(channel: &mut Channel, request: &Request) -> Result<(), Ended> {
         cpu_set: process::cpu_set(),
         memory: process::memory(),
     }))?;
-    match request.task.as_str() {
-        "regression" => regression(channel, request, framework, pool),
-        other => Err(Ended::Unsupported(format!("{} offers nothing for the task {other}", framework.id))),
-    }
-}
-
-/// The canonical arrays, as both languages load them.
-struct Arrays {
-    bundle: String,
-    train_x: Array2<f64>,
-    train_y: Array1<f64>,
-    test_x: Array2<f64>,
-}
-
-fn regression(
-    channel: &mut Channel,
-    request: &Request,
-    framework: &Framework,
-    pool: usize,
-) -> Result<(), Ended> {
-    let Some(algorithm) = backend::regression(&request.implementation, &request.algorithm) else {
-        return Err(Ended::Unsupported(format!("{} does not offer {}", framework.id, request.algorithm)));
+    let Some(algorithm) = framework.algorithm(&request.task, &request.algorithm) else {
+        let reason =
+            format!("{} does not offer {} of the task {}", framework.id, request.algorithm, request.task);
+        return Err(Ended::Unsupported(reason));
     };
+    let supervised = task::task(&request.task).is_some_and(|task| task.definition().supervised);
     // The backends compute in one type on one device; another one is refused, never ignored.
     if request.dtype != "float64" || request.device != "cpu" {
         let reason = format!(
@@ -113,29 +97,28 @@ fn regression(
         );
         return Err(Ended::Unsupported(reason));
     }
-    let regressor =
-        algorithm.configure(&request.hyperparameters, &request.settings).map_err(Ended::Unsupported)?;
+    let ask =
+        Ask { hyperparameters: &request.hyperparameters, settings: &request.settings, seed: request.seed };
+    let estimator = algorithm.configure(&ask).map_err(Ended::Unsupported)?;
 
     begin(channel, "load")?;
-    let arrays = load(&request.bundle)?;
+    let arrays = load(&request.bundle, supervised)?;
     end(channel, "load")?;
 
-    let mut model: Option<Box<dyn FittedRegressor>> = None;
+    let mut model: Option<Box<dyn Fitted>> = None;
     for phase in &request.phases {
         begin(channel, &phase.name)?;
         let samples = match (phase.kind, &model) {
             (PhaseKind::Fit, _) => {
                 let (samples, fitted) =
-                    measure(&SystemClock, &phase.repeat, request.slowdown, |_| fit(&*regressor, &arrays))?;
+                    measure(&SystemClock, &phase.repeat, request.slowdown, |_| fit(&*estimator, &arrays))?;
                 model = fitted;
                 samples
             }
-            (PhaseKind::Predict, Some(model)) => predict(&**model, &arrays.test_x, phase, request.slowdown)?,
+            (PhaseKind::Predict, Some(model)) => apply(&**model, &arrays.test, phase, request.slowdown)?,
             (PhaseKind::Predict, None) => {
-                return Err(Ended::Failed {
-                    kind: "InvalidRequest",
-                    message: "predict comes before fit".to_owned(),
-                });
+                let message = format!("{} comes before fit", phase.name);
+                return Err(Ended::Failed { kind: "InvalidRequest", message });
             }
         };
         end(channel, &phase.name)?;
@@ -149,31 +132,59 @@ fn regression(
     let Some(model) = model else {
         return Err(Ended::Failed { kind: "InvalidRequest", message: "no phase fits a model".to_owned() });
     };
-    let read_back = model.read_back();
-    let predictions = model.predict(arrays.test_x.view());
-    let receipt = receipt(request, framework, pool, &arrays, &read_back);
+    let receipt = receipt(request, framework, pool, &arrays, model.read_back());
     channel.send(&Event::Receipt(receipt))?;
-    outputs(channel, &request.output_dir, &predictions, &read_back)
+    let outputs = model.outputs(arrays.test.view()).map_err(failed("OutputError"))?;
+    write(channel, &request.output_dir, &outputs)
 }
 
-fn load(manifest: &Path) -> Result<Arrays, Ended> {
+/// The canonical arrays, as both languages load them.
+struct Arrays {
+    bundle: String,
+    train: Array2<f64>,
+    target: OwnedTarget,
+    test: Array2<f64>,
+}
+
+enum OwnedTarget {
+    None,
+    Numbers(Array1<f64>),
+    Classes(Array1<i64>),
+}
+
+impl Arrays {
+    fn training(&self) -> Training<'_> {
+        let target = match &self.target {
+            OwnedTarget::None => Target::None,
+            OwnedTarget::Numbers(numbers) => Target::Numbers(numbers.view()),
+            OwnedTarget::Classes(labels) => Target::Classes(labels.view()),
+        };
+        Training { features: self.train.view(), target }
+    }
+}
+
+fn load(manifest: &Path, supervised: bool) -> Result<Arrays, Ended> {
     let bundle = Bundle::open(manifest).map_err(failed("BundleError"))?;
+    let target = match bundle.manifest().target {
+        _ if !supervised => Ok(OwnedTarget::None),
+        TargetKind::Continuous => bundle.f64_vector(TRAIN_TARGET).map(|v| OwnedTarget::Numbers(v.into())),
+        TargetKind::Classes => bundle.i64_vector(TRAIN_TARGET).map(|v| OwnedTarget::Classes(v.into())),
+    };
     Ok(Arrays {
         bundle: bundle.hash().to_owned(),
-        train_x: bundle.f64_matrix(TRAIN_FEATURES).map_err(failed("BundleError"))?,
-        train_y: Array1::from(bundle.f64_vector(TRAIN_TARGET).map_err(failed("BundleError"))?),
-        test_x: bundle.f64_matrix(TEST_FEATURES).map_err(failed("BundleError"))?,
+        train: bundle.f64_matrix(TRAIN_FEATURES).map_err(failed("BundleError"))?,
+        target: target.map_err(failed("BundleError"))?,
+        test: bundle.f64_matrix(TEST_FEATURES).map_err(failed("BundleError"))?,
     })
 }
 
-fn fit(regressor: &dyn Regressor, arrays: &Arrays) -> Result<Box<dyn FittedRegressor>, Ended> {
-    let fitted = regressor.fit(black_box(arrays.train_x.view()), black_box(arrays.train_y.view()));
-    fitted.map(black_box).map_err(failed("FitError"))
+fn fit(estimator: &dyn Estimator, arrays: &Arrays) -> Result<Box<dyn Fitted>, Ended> {
+    estimator.fit(&black_box(arrays.training())).map(black_box).map_err(failed("FitError"))
 }
 
 /// Every call sees other rows: the batch starts where the last one ended, and at the top again when too few rows are left.
-fn predict(
-    model: &dyn FittedRegressor,
+fn apply(
+    model: &dyn Fitted,
     test: &Array2<f64>,
     phase: &PhaseRequest,
     slowdown: f64,
@@ -185,11 +196,17 @@ fn predict(
     }
     let batches: Vec<ArrayView2<'_, f64>> =
         test.axis_chunks_iter(Axis(0), rows).take(test.nrows() / rows).collect();
-    let (samples, _) = measure(&SystemClock, &phase.repeat, slowdown, |number| {
+    let (samples, last) = measure(&SystemClock, &phase.repeat, slowdown, |number| {
         let batch = batches[usize::try_from(number).unwrap_or_default() % batches.len()];
-        Ok::<_, Ended>(black_box(model.predict(black_box(batch))))
+        model.apply(black_box(batch)).map(black_box).map_err(failed("ApplyError"))
     })?;
-    Ok(samples)
+    match last {
+        Some(answer) if answer.rows() != rows => {
+            let message = format!("{} rows were answered, but {rows} were asked", answer.rows());
+            Err(Ended::Failed { kind: "ApplyError", message })
+        }
+        _ => Ok(samples),
+    }
 }
 
 fn begin(channel: &mut Channel, phase: &str) -> io::Result<()> {
@@ -206,20 +223,20 @@ fn receipt(
     framework: &Framework,
     pool: usize,
     arrays: &Arrays,
-    read_back: &ReadBack,
+    read_back: ReadBack,
 ) -> Receipt {
     Receipt {
-        hyperparameters: read_back.hyperparameters.clone(),
-        settings: read_back.settings.clone(),
+        hyperparameters: read_back.hyperparameters,
+        settings: read_back.settings,
         bundle: arrays.bundle.clone(),
         dtype: "float64".to_owned(),
         layout: read_back.layout.to_owned(),
-        train_rows: arrays.train_x.nrows() as u64,
-        features: read_back.coefficients.len() as u64,
+        train_rows: arrays.train.nrows() as u64,
+        features: read_back.features as u64,
         device: "cpu".to_owned(),
         threads: Threads { allowed: request.threads, pool, alive: process::threads() },
         blas: vec![(framework.blas)()],
-        work: read_back.work.clone(),
+        work: read_back.work,
         build: build_facts(),
         libraries: process::libraries(),
     }
@@ -260,26 +277,12 @@ fn detected_features() -> String {
     }
 }
 
-fn outputs(
+fn write(
     channel: &mut Channel,
     folder: &Path,
-    predictions: &Array1<f64>,
-    read_back: &ReadBack,
+    outputs: &[(&'static str, backend::Tensor)],
 ) -> Result<(), Ended> {
-    let bytes = |values: &Array1<f64>| values.iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>();
-    let tensors = [
-        ("predictions", bytes(predictions), predictions.len()),
-        ("coefficients", bytes(&read_back.coefficients), read_back.coefficients.len()),
-        ("intercept", read_back.intercept.to_le_bytes().to_vec(), 1),
-    ];
-    let views: Result<Vec<_>, _> = tensors
-        .iter()
-        .map(|(name, data, length)| {
-            TensorView::new(Dtype::F64, vec![*length], data).map(|view| (*name, view))
-        })
-        .collect();
-    let views = views.map_err(failed("OutputError"))?;
-    let file = safetensors::serialize(views, None).map_err(failed("OutputError"))?;
+    let file = backend::serialize(outputs).map_err(failed("OutputError"))?;
     std::fs::write(folder.join("outputs.safetensors"), &file)?;
     channel
         .send(&Event::Outputs { path: "outputs.safetensors".into(), sha256: crate::files::sha256(&file) })?;

@@ -50,12 +50,16 @@ class Model(Protocol):
         """Construct the estimator and fit it, from nothing, on every call.
 
         Args:
-            arrays: row-major `train_features` [n, d] and, where the task has one, `train_target` [n]; not to
-                be modified.
+            arrays: row-major `train_features` [n, d] and, where the task has one, `train_target` [n], numbers or
+                the labels 0, 1 … of classes as int64; not to be modified.
         """
 
     def predict(self, features: np.ndarray) -> np.ndarray:
-        """Predict for row-major rows [b, d]; the array of length b that is returned belongs to the caller."""
+        """What the task asks of row-major rows [b, d]: predictions or labels [b], or transformed rows [b, k].
+
+        The array that is returned belongs to the caller. Algorithms that speak of their training rows alone
+        (DBSCAN) are never asked.
+        """
 
     def read_back(self, warned: Sequence[Warning]) -> ReadBack:
         """What the last fit used, asked of the framework.
@@ -64,4 +68,4 @@ class Model(Protocol):
         """
 
     def outputs(self, features: np.ndarray) -> Mapping[str, np.ndarray]:
-        """The raw outputs that the task wants, for all test rows [m, d]; `predictions` [m] is one of them."""
+        """The raw outputs that the task wants: `predictions` [m] for all test rows [m, d], and others."""

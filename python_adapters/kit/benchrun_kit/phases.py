@@ -12,7 +12,12 @@ from .interface import Model
 from .request import PhaseRequest, Request, RequestError
 
 #: By task: the roles of the arrays that a fit sees, in the order of its arguments.
-TRAINING = {"regression": ("train_features", "train_target")}
+TRAINING = {
+    "regression": ("train_features", "train_target"),
+    "classification": ("train_features", "train_target"),
+    "clustering": ("train_features",),
+    "decomposition": ("train_features",),
+}
 #: The role of the rows to predict. Their targets are the scorer's: no worker loads them.
 TEST = "test_features"
 

@@ -3,8 +3,8 @@
 use faer::{Col, ColRef, MatRef};
 use ndarray::{Array1, ArrayView2};
 
-use crate::backend::centre::Centred;
-use crate::backend::{FittedRegressor, ReadBack};
+use crate::backend::linear::{Centred, linear_outputs};
+use crate::backend::{Answer, Fitted, ReadBack, Tensor};
 use crate::task::parameter::{Parameters, Value};
 
 /// Coefficients, an intercept, and the parameters they were fitted with.
@@ -41,13 +41,17 @@ pub fn target(centred: &Centred) -> Result<ColRef<'_, f64>, String> {
     Ok(ColRef::from_slice(centred.y.as_slice().ok_or("the centred target is not contiguous")?))
 }
 
-impl FittedRegressor for LinearModel {
-    fn predict(&self, x: ArrayView2<'_, f64>) -> Array1<f64> {
-        let (rows, columns) = x.dim();
-        let standard = x.as_standard_layout();
+impl Fitted for LinearModel {
+    fn apply(&self, rows: ArrayView2<'_, f64>) -> Result<Answer, String> {
+        let (count, columns) = rows.dim();
+        let standard = rows.as_standard_layout();
         let slice = standard.as_slice().unwrap_or_default();
-        let product = MatRef::from_row_major_slice(slice, rows, columns) * &self.coefficients;
-        product.iter().map(|p| p + self.intercept).collect()
+        let product = MatRef::from_row_major_slice(slice, count, columns) * &self.coefficients;
+        Ok(Answer::Numbers(product.iter().map(|p| p + self.intercept).collect()))
+    }
+
+    fn outputs(&self, test: ArrayView2<'_, f64>) -> Result<Vec<(&'static str, Tensor)>, String> {
+        linear_outputs(self.apply(test)?, self.coefficients.iter().copied().collect(), self.intercept)
     }
 
     fn read_back(&self) -> ReadBack {
@@ -56,8 +60,7 @@ impl FittedRegressor for LinearModel {
             settings: Parameters::new(),
             work: Parameters::new(),
             layout: "column-major",
-            coefficients: self.coefficients.iter().copied().collect(),
-            intercept: self.intercept,
+            features: self.coefficients.nrows(),
         }
     }
 }

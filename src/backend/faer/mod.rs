@@ -18,6 +18,7 @@ pub const FRAMEWORK: Framework = Framework {
     versions: &[("faer", env!("BENCHRUN_VERSION_FAER"))],
     blas,
     set_threads,
+    algorithms: &[&ols::Ols, &ridge::Ridge],
 };
 
 fn blas() -> Blas {

@@ -1,20 +1,18 @@
 //! Ordinary least squares by Householder QR of the centred rows (Golub & Van Loan, *Matrix Computations*, §5.3.2).
 
 use faer::prelude::SolveLstsq;
-use ndarray::{ArrayView1, ArrayView2};
 
-use super::FRAMEWORK;
 use super::linear_model::{LinearModel, matrix, target};
-use crate::backend::centre::Centred;
-use crate::backend::{FittedRegressor, Framework, RegressionAlgorithm, Regressor};
-use crate::task::parameter::{ParameterDef, Parameters};
+use crate::backend::linear::Centred;
+use crate::backend::{Algorithm, Ask, Estimator, Fitted, Training};
+use crate::task::parameter::Parameters;
 
 /// The registry's entry.
 pub struct Ols;
 
-impl RegressionAlgorithm for Ols {
-    fn framework(&self) -> &'static Framework {
-        &FRAMEWORK
+impl Algorithm for Ols {
+    fn task(&self) -> &'static str {
+        "regression"
     }
     fn name(&self) -> &'static str {
         "ols"
@@ -22,10 +20,8 @@ impl RegressionAlgorithm for Ols {
     fn doc(&self) -> &'static str {
         "Householder QR of the centred features"
     }
-    fn settings(&self) -> Vec<ParameterDef> {
-        Vec::new()
-    }
-    fn configure(&self, hyperparameters: &Parameters, _: &Parameters) -> Result<Box<dyn Regressor>, String> {
+    fn configure(&self, ask: &Ask<'_>) -> Result<Box<dyn Estimator>, String> {
+        let hyperparameters = ask.hyperparameters;
         let intercept = hyperparameters["fit_intercept"].as_bool().ok_or("`fit_intercept` is missing")?;
         Ok(Box::new(Configured { intercept }))
     }
@@ -35,12 +31,9 @@ struct Configured {
     intercept: bool,
 }
 
-impl Regressor for Configured {
-    fn fit(
-        &self,
-        x: ArrayView2<'_, f64>,
-        y: ArrayView1<'_, f64>,
-    ) -> Result<Box<dyn FittedRegressor>, String> {
+impl Estimator for Configured {
+    fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Fitted>, String> {
+        let (x, y) = (training.features, training.numbers()?);
         if x.nrows() < x.ncols() {
             return Err(format!(
                 "{} rows are fewer than {} features: QR has no unique solution",

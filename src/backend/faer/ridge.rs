@@ -2,20 +2,18 @@
 
 use faer::Side;
 use faer::prelude::Solve;
-use ndarray::{ArrayView1, ArrayView2};
 
-use super::FRAMEWORK;
 use super::linear_model::{LinearModel, matrix, target};
-use crate::backend::centre::Centred;
-use crate::backend::{FittedRegressor, Framework, RegressionAlgorithm, Regressor};
-use crate::task::parameter::{ParameterDef, Parameters, Value};
+use crate::backend::linear::Centred;
+use crate::backend::{Algorithm, Ask, Estimator, Fitted, Training};
+use crate::task::parameter::Value;
 
 /// The registry's entry.
 pub struct Ridge;
 
-impl RegressionAlgorithm for Ridge {
-    fn framework(&self) -> &'static Framework {
-        &FRAMEWORK
+impl Algorithm for Ridge {
+    fn task(&self) -> &'static str {
+        "regression"
     }
     fn name(&self) -> &'static str {
         "ridge"
@@ -23,10 +21,8 @@ impl RegressionAlgorithm for Ridge {
     fn doc(&self) -> &'static str {
         "Cholesky decomposition of the normal equations"
     }
-    fn settings(&self) -> Vec<ParameterDef> {
-        Vec::new()
-    }
-    fn configure(&self, hyperparameters: &Parameters, _: &Parameters) -> Result<Box<dyn Regressor>, String> {
+    fn configure(&self, ask: &Ask<'_>) -> Result<Box<dyn Estimator>, String> {
+        let hyperparameters = ask.hyperparameters;
         Ok(Box::new(Configured {
             alpha: hyperparameters.get("alpha").and_then(Value::as_float).ok_or("`alpha` is missing")?,
             intercept: hyperparameters["fit_intercept"].as_bool().ok_or("`fit_intercept` is missing")?,
@@ -39,12 +35,9 @@ struct Configured {
     intercept: bool,
 }
 
-impl Regressor for Configured {
-    fn fit(
-        &self,
-        x: ArrayView2<'_, f64>,
-        y: ArrayView1<'_, f64>,
-    ) -> Result<Box<dyn FittedRegressor>, String> {
+impl Estimator for Configured {
+    fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Fitted>, String> {
+        let (x, y) = (training.features, training.numbers()?);
         let centred = Centred::new(x, y, self.intercept);
         let (features, target) = (matrix(&centred)?, target(&centred)?);
         let mut normal = features.transpose() * features;

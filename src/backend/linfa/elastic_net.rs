@@ -11,11 +11,10 @@ use linfa::DatasetBase;
 use linfa::ParamGuard;
 use linfa::traits::{Fit, Predict};
 use linfa_elasticnet::{ElasticNet, ElasticNetParams, ElasticNetValidParams};
-use ndarray::{Array1, ArrayView1, ArrayView2};
+use ndarray::{Array1, ArrayView2};
 
-use super::FRAMEWORK;
-use crate::backend::centre::Centred;
-use crate::backend::{FittedRegressor, Framework, ReadBack, RegressionAlgorithm, Regressor};
+use crate::backend::linear::{Centred, linear_outputs};
+use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::task::parameter::{ParameterDef, Parameters, Value};
 
 /// One of the three algorithms that linfa-elasticnet solves.
@@ -53,9 +52,9 @@ pub const ELASTIC_NET: Penalised = Penalised {
     kind: Kind::ElasticNet,
 };
 
-impl RegressionAlgorithm for Penalised {
-    fn framework(&self) -> &'static Framework {
-        &FRAMEWORK
+impl Algorithm for Penalised {
+    fn task(&self) -> &'static str {
+        "regression"
     }
     fn name(&self) -> &'static str {
         self.name
@@ -76,11 +75,8 @@ impl RegressionAlgorithm for Penalised {
                 .not_binding(),
         ]
     }
-    fn configure(
-        &self,
-        hyperparameters: &Parameters,
-        settings: &Parameters,
-    ) -> Result<Box<dyn Regressor>, String> {
+    fn configure(&self, ask: &Ask<'_>) -> Result<Box<dyn Estimator>, String> {
+        let (hyperparameters, settings) = (ask.hyperparameters, ask.settings);
         let number = |from: &Parameters, name: &str| {
             from.get(name).and_then(Value::as_float).ok_or_else(|| format!("`{name}` is missing"))
         };
@@ -112,13 +108,10 @@ struct Configured {
     max_iterations: u32,
 }
 
-impl Regressor for Configured {
+impl Estimator for Configured {
     #[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^52")]
-    fn fit(
-        &self,
-        x: ArrayView2<'_, f64>,
-        y: ArrayView1<'_, f64>,
-    ) -> Result<Box<dyn FittedRegressor>, String> {
+    fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Fitted>, String> {
+        let (x, y) = (training.features, training.numbers()?);
         let centred = Centred::new(x, y, self.intercept);
         let rows = x.nrows() as f64;
         let parameters: ElasticNetValidParams<f64> = ElasticNetParams::new()
@@ -133,11 +126,11 @@ impl Regressor for Configured {
             .fit(&DatasetBase::new(centred.x.view(), centred.y.view()))
             .map_err(|e| e.to_string())?;
         let intercept = centred.intercept(model.hyperplane());
-        Ok(Box::new(Fitted { model, parameters, intercept, kind: self.kind, centred: self.intercept, rows }))
+        Ok(Box::new(Model { model, parameters, intercept, kind: self.kind, centred: self.intercept, rows }))
     }
 }
 
-struct Fitted {
+struct Model {
     model: ElasticNet<f64>,
     /// The parameters that computed; the receipt reads from them.
     parameters: ElasticNetValidParams<f64>,
@@ -147,11 +140,15 @@ struct Fitted {
     rows: f64,
 }
 
-impl FittedRegressor for Fitted {
-    fn predict(&self, x: ArrayView2<'_, f64>) -> Array1<f64> {
-        let mut predictions: Array1<f64> = self.model.predict(&x);
+impl Fitted for Model {
+    fn apply(&self, rows: ArrayView2<'_, f64>) -> Result<Answer, String> {
+        let mut predictions: Array1<f64> = self.model.predict(&rows);
         predictions += self.intercept;
-        predictions
+        Ok(Answer::Numbers(predictions))
+    }
+
+    fn outputs(&self, test: ArrayView2<'_, f64>) -> Result<Vec<(&'static str, Tensor)>, String> {
+        linear_outputs(self.apply(test)?, self.model.hyperplane().clone(), self.intercept)
     }
 
     fn read_back(&self) -> ReadBack {
@@ -182,8 +179,7 @@ impl FittedRegressor for Fitted {
             ]
             .into(),
             layout: "column-major",
-            coefficients: self.model.hyperplane().clone(),
-            intercept: self.intercept,
+            features: self.model.hyperplane().len(),
         }
     }
 }

@@ -19,6 +19,7 @@ pub const FRAMEWORK: Framework = Framework {
     blas,
     // These algorithms have no parallel code.
     set_threads: |_| 1,
+    algorithms: &[&ols::Ols, &elastic_net::RIDGE, &elastic_net::LASSO, &elastic_net::ELASTIC_NET],
 };
 
 /// ndarray's products go to the crate matrixmultiply, which picks its kernel when it runs and uses one thread.

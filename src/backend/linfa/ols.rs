@@ -3,18 +3,18 @@
 use linfa::DatasetBase;
 use linfa::traits::{Fit, Predict};
 use linfa_linear::{FittedLinearRegression, LinearRegression};
-use ndarray::{Array1, ArrayView1, ArrayView2};
+use ndarray::ArrayView2;
 
-use super::FRAMEWORK;
-use crate::backend::{FittedRegressor, Framework, ReadBack, RegressionAlgorithm, Regressor};
-use crate::task::parameter::{ParameterDef, Parameters, Value};
+use crate::backend::linear::linear_outputs;
+use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
+use crate::task::parameter::{Parameters, Value};
 
 /// The registry's entry.
 pub struct Ols;
 
-impl RegressionAlgorithm for Ols {
-    fn framework(&self) -> &'static Framework {
-        &FRAMEWORK
+impl Algorithm for Ols {
+    fn task(&self) -> &'static str {
+        "regression"
     }
     fn name(&self) -> &'static str {
         "ols"
@@ -22,12 +22,9 @@ impl RegressionAlgorithm for Ols {
     fn doc(&self) -> &'static str {
         "linfa_linear::LinearRegression, QR decomposition"
     }
-    fn settings(&self) -> Vec<ParameterDef> {
-        Vec::new()
-    }
-    fn configure(&self, hyperparameters: &Parameters, _: &Parameters) -> Result<Box<dyn Regressor>, String> {
+    fn configure(&self, ask: &Ask<'_>) -> Result<Box<dyn Estimator>, String> {
         let intercept =
-            hyperparameters["fit_intercept"].as_bool().ok_or("fit_intercept is not true or false")?;
+            ask.hyperparameters["fit_intercept"].as_bool().ok_or("fit_intercept is not true or false")?;
         Ok(Box::new(Configured { intercept }))
     }
 }
@@ -36,27 +33,28 @@ struct Configured {
     intercept: bool,
 }
 
-impl Regressor for Configured {
-    fn fit(
-        &self,
-        x: ArrayView2<'_, f64>,
-        y: ArrayView1<'_, f64>,
-    ) -> Result<Box<dyn FittedRegressor>, String> {
+impl Estimator for Configured {
+    fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Fitted>, String> {
+        let (x, y) = (training.features, training.numbers()?);
         let parameters = LinearRegression::new().with_intercept(self.intercept);
         let model = parameters.fit(&DatasetBase::new(x, y)).map_err(|e| e.to_string())?;
-        Ok(Box::new(Fitted { model, intercept: self.intercept }))
+        Ok(Box::new(Model { model, intercept: self.intercept }))
     }
 }
 
-struct Fitted {
+struct Model {
     model: FittedLinearRegression<f64>,
     /// linfa keeps no getter for this on the fitted model.
     intercept: bool,
 }
 
-impl FittedRegressor for Fitted {
-    fn predict(&self, x: ArrayView2<'_, f64>) -> Array1<f64> {
-        self.model.predict(&x)
+impl Fitted for Model {
+    fn apply(&self, rows: ArrayView2<'_, f64>) -> Result<Answer, String> {
+        Ok(Answer::Numbers(self.model.predict(&rows)))
+    }
+
+    fn outputs(&self, test: ArrayView2<'_, f64>) -> Result<Vec<(&'static str, Tensor)>, String> {
+        linear_outputs(self.apply(test)?, self.model.params().clone(), self.model.intercept())
     }
 
     fn read_back(&self) -> ReadBack {
@@ -65,8 +63,7 @@ impl FittedRegressor for Fitted {
             settings: Parameters::new(),
             work: Parameters::new(),
             layout: "row-major",
-            coefficients: self.model.params().clone(),
-            intercept: self.model.intercept(),
+            features: self.model.params().len(),
         }
     }
 }

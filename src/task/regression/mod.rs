@@ -1,95 +1,111 @@
 //! Regression: predict a number for every row.
 //!
-//! Raw outputs: `predictions` [test rows] for every algorithm; `coefficients` [features] and `intercept` [1] for the
-//! linear ones, from which the scorer computes the objective.
+//! Raw outputs: `predictions` [test rows] for every algorithm; each family names its own beside them.
 
-mod contract;
 pub mod linear;
+mod linear_models;
 pub mod metrics;
-mod outputs;
 
-use std::path::Path;
+use ndarray::Array1;
 
+use super::outputs::Outputs;
+use super::{Check, Family, Problem, Scores, Side, Task, TaskDef, TaskError, largest, within};
 use crate::data::TargetKind;
-use crate::task::parameter::ParameterDef;
-use crate::task::{AlgorithmDef, Check, Problem, Scores, Task, TaskDef, TaskError};
-use outputs::Outputs;
+use crate::data::bundle::{TEST_FEATURES, TEST_TARGET, TRAIN_TARGET};
+
+/// The default tolerance on predictions of algorithms without a stated objective, in standard deviations of the training
+/// target: the root of [`linear_models::OBJECTIVE`].
+pub const PREDICTIONS: f64 = 1e-6;
 
 /// The task `regression`.
 #[derive(Debug)]
 pub struct Regression;
 
+const FAMILIES: &[&dyn Family] = &[&linear_models::LinearModels];
+
 impl Task for Regression {
     fn definition(&self) -> TaskDef {
-        let intercept = || {
-            ParameterDef::boolean(
-                "fit_intercept",
-                true,
-                "whether to fit an intercept, which is not penalised",
-            )
-        };
-        let alpha = |doc| ParameterDef::float_from("alpha", 0.0, 1.0, doc);
-        let algorithm = |name: &str, doc: &str, objective: &str, parameters| AlgorithmDef {
-            name: name.to_owned(),
-            doc: doc.to_owned(),
-            objective: Some(objective.to_owned()),
-            parameters,
-            work: Vec::new(),
-            equivalence: None,
-        };
         TaskDef {
             name: "regression".to_owned(),
             doc: "predict a number for every row of the test split".to_owned(),
-            target: TargetKind::Continuous,
+            targets: vec![TargetKind::Continuous],
+            supervised: true,
+            application: "predict".to_owned(),
             dtypes: vec!["float64".to_owned()],
             primary_phases: ["fit", "predict@1", "predict@all"].map(str::to_owned).to_vec(),
             headline_metrics: ["r2", "rmse"].map(str::to_owned).to_vec(),
             lower_is_better: ["mse", "rmse", "mae", "max_error", "mape", "residual_std"]
                 .map(str::to_owned)
                 .to_vec(),
-            algorithms: vec![
-                algorithm("ols", "ordinary least squares", "|y - Xw - b|²", vec![intercept()]),
-                algorithm(
-                    "ridge",
-                    "least squares with a squared penalty",
-                    "|y - Xw - b|² + alpha |w|²",
-                    vec![alpha("weight of the squared penalty"), intercept()],
-                ),
-                algorithm(
-                    "lasso",
-                    "least squares with an absolute penalty",
-                    "|y - Xw - b|² / 2n + alpha |w|₁",
-                    vec![alpha("weight of the absolute penalty"), intercept()],
-                ),
-                algorithm(
-                    "elastic_net",
-                    "least squares with both penalties",
-                    "|y - Xw - b|² / 2n + alpha l1_ratio |w|₁ + alpha (1 - l1_ratio) |w|² / 2",
-                    vec![
-                        alpha("weight of both penalties"),
-                        ParameterDef::float_from("l1_ratio", 0.0, 0.5, "share of the absolute penalty")
-                            .up_to(1.0),
-                        intercept(),
-                    ],
-                ),
-            ],
+            algorithms: FAMILIES.iter().flat_map(|f| f.algorithms()).collect(),
         }
     }
 
-    fn score(&self, problem: &Problem<'_>, path: &Path) -> Result<Scores, TaskError> {
-        let outputs = Outputs::read(path, problem)?;
-        let mut scores = Scores::default();
-        contract::score(problem, &outputs, &mut scores)?;
-        Ok(scores)
+    fn families(&self) -> &'static [&'static dyn Family] {
+        FAMILIES
     }
 
-    fn compare(
+    fn metrics(
         &self,
         problem: &Problem<'_>,
-        contender: (&str, &Path),
-        baseline: (&str, &Path),
-    ) -> Result<Vec<Check>, TaskError> {
-        let read = |path| Outputs::read(path, problem);
-        contract::compare(problem, (contender.0, &read(contender.1)?), (baseline.0, &read(baseline.1)?))
+        outputs: &Outputs,
+        scores: &mut Scores,
+    ) -> Result<(), TaskError> {
+        let truth = problem.bundle.f64_vector(TEST_TARGET)?;
+        for (name, value) in metrics::score(&truth, &predictions(problem, outputs)?.to_vec())? {
+            match value {
+                Ok(value) => scores.add(name, value),
+                Err(reason) => scores.undefine(name, reason.to_string()),
+            }
+        }
+        Ok(())
     }
+
+    fn compare_plainly(
+        &self,
+        problem: &Problem<'_>,
+        contender: Side<'_>,
+        baseline: Side<'_>,
+    ) -> Result<Vec<Check>, TaskError> {
+        let (a, b) = (predictions(problem, contender.outputs)?, predictions(problem, baseline.outputs)?);
+        if problem.stochastic {
+            let finding = "both gave a finite prediction for every test row".to_owned();
+            return Ok(vec![Check::agreement("outputs", finding)]);
+        }
+        let deviation = Array1::from(problem.bundle.f64_vector(TRAIN_TARGET)?).std(0.0);
+        let allowed = problem.tolerances.predictions.unwrap_or(PREDICTIONS);
+        let figure = largest_difference(&a, &b) / deviation;
+        Ok(vec![predictions_check(figure, allowed, figure, "")])
+    }
+}
+
+/// The predictions on all test rows.
+fn predictions(problem: &Problem<'_>, outputs: &Outputs) -> Result<Array1<f64>, TaskError> {
+    outputs.vector("predictions", problem.bundle.rows(TEST_FEATURES)?)
+}
+
+/// The point on predictions: the figure that is judged, in standard deviations of the training target, and the largest difference of all rows.
+fn predictions_check(figure: f64, allowed: f64, largest: f64, note: &str) -> Check {
+    let agrees = within(figure, allowed);
+    Check {
+        agrees,
+        figure: Some(figure),
+        allowed: Some(allowed),
+        ..Check::disagreement(
+            "predictions",
+            if agrees && largest == 0.0 {
+                format!("predictions equal in every bit{note}")
+            } else if agrees {
+                format!("largest difference of predictions {largest:.0e} of the target's deviation{note}")
+            } else {
+                format!(
+                    "predictions differ by {figure:.1e} of the target's deviation (allowed {allowed:.1e}){note}"
+                )
+            },
+        )
+    }
+}
+
+fn largest_difference(a: &Array1<f64>, b: &Array1<f64>) -> f64 {
+    largest(a.iter().zip(b).map(|(x, y)| (x - y).abs()))
 }

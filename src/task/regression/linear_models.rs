@@ -1,4 +1,6 @@
-//! The parity contract of regression: what makes two answers the same answer.
+//! Linear models: definitions, and the parity contract: what makes two answers the same answer.
+//!
+//! Raw outputs beside the predictions: `coefficients` [features] and `intercept` [1].
 //!
 //! * **Objective** (convex algorithms): both answers, evaluated from their raw parameters, lie within [`OBJECTIVE`] of the
 //!   certified minimum. How a solver got there does not matter.
@@ -9,38 +11,67 @@
 use ndarray::{Array1, Array2, Axis};
 
 use super::linear::{Penalty, Reference};
-use super::metrics;
-use super::outputs::{Linear, Outputs};
-use crate::data::bundle::{TEST_FEATURES, TEST_TARGET, TRAIN_FEATURES, TRAIN_TARGET};
-use crate::task::{Check, Problem, Scores, TaskError};
+use super::{largest_difference, metrics, predictions, predictions_check};
+use crate::data::bundle::{TEST_FEATURES, TRAIN_FEATURES, TRAIN_TARGET};
+use crate::task::outputs::Outputs;
+use crate::task::parameter::ParameterDef;
+use crate::task::{AlgorithmDef, Check, Family, Problem, Scores, Side, TaskError, largest, within};
 
 /// The default tolerance on the objective, over the objective of the best constant prediction. Its root, 1e-6 of the target's
 /// deviation, is far below any digit of a score that people read, and four orders of magnitude above what float64 can resolve, so that every
 /// solver with a tolerance setting can reach it.
 pub const OBJECTIVE: f64 = 1e-12;
 
-/// The default tolerance on predictions of algorithms without a stated objective, in standard deviations of the training
-/// target: the root of [`OBJECTIVE`].
-pub const PREDICTIONS: f64 = 1e-6;
-
 /// An implementation's predictions and parameters come from one model, so they may differ by the rounding of one
 /// matrix product alone: 1e-9 of the target's deviation leaves room for ill-scaled features.
 const OWN_PREDICTIONS: f64 = 1e-9;
 
-/// Metrics of one trial, and its distance from the optimum where the algorithm states an objective.
-pub fn score(problem: &Problem<'_>, outputs: &Outputs, scores: &mut Scores) -> Result<(), TaskError> {
-    let truth = problem.bundle.f64_vector(TEST_TARGET)?;
-    let predictions = outputs.predictions.to_vec();
-    for (name, value) in metrics::score(&truth, &predictions)? {
-        match value {
-            Ok(value) => scores.add(name, value),
-            Err(reason) => scores.undefine(name, reason.to_string()),
-        }
+/// The family.
+#[derive(Debug)]
+pub struct LinearModels;
+
+impl Family for LinearModels {
+    fn algorithms(&self) -> Vec<AlgorithmDef> {
+        let intercept = || {
+            ParameterDef::boolean(
+                "fit_intercept",
+                true,
+                "whether to fit an intercept, which is not penalised",
+            )
+        };
+        let alpha = |doc| ParameterDef::float_from("alpha", 0.0, 1.0, doc);
+        vec![
+            AlgorithmDef::new("ols", "ordinary least squares", vec![intercept()]).minimising("|y - Xw - b|²"),
+            AlgorithmDef::new(
+                "ridge",
+                "least squares with a squared penalty",
+                vec![alpha("weight of the squared penalty"), intercept()],
+            )
+            .minimising("|y - Xw - b|² + alpha |w|²"),
+            AlgorithmDef::new(
+                "lasso",
+                "least squares with an absolute penalty",
+                vec![alpha("weight of the absolute penalty"), intercept()],
+            )
+            .minimising("|y - Xw - b|² / 2n + alpha |w|₁"),
+            AlgorithmDef::new(
+                "elastic_net",
+                "least squares with both penalties",
+                vec![
+                    alpha("weight of both penalties"),
+                    ParameterDef::float_from("l1_ratio", 0.0, 0.5, "share of the absolute penalty")
+                        .up_to(1.0),
+                    intercept(),
+                ],
+            )
+            .minimising("|y - Xw - b|² / 2n + alpha l1_ratio |w|₁ + alpha (1 - l1_ratio) |w|² / 2"),
+        ]
     }
-    if let Some(linear) = &outputs.linear {
-        let coefficients = linear.coefficients.to_vec();
+
+    fn score(&self, problem: &Problem<'_>, outputs: &Outputs, scores: &mut Scores) -> Result<(), TaskError> {
+        let linear = Linear::read(problem, outputs)?;
         #[expect(clippy::cast_precision_loss, reason = "a number of features")]
-        let non_zero = metrics::non_zero_coefficients(&coefficients)? as f64;
+        let non_zero = metrics::non_zero_coefficients(&linear.coefficients.to_vec())? as f64;
         scores.add("non_zero_coefficients", non_zero);
         let convex = match Convex::of(problem) {
             Ok(convex) => convex,
@@ -51,37 +82,50 @@ pub fn score(problem: &Problem<'_>, outputs: &Outputs, scores: &mut Scores) -> R
             }
             Err(error) => return Err(error),
         };
-        let objective = convex.objective(linear);
+        let objective = convex.objective(&linear);
         scores.add("objective", objective);
         scores.add("objective_gap", convex.reference.gap(objective));
-        scores.add("coefficient_difference", convex.coefficient_difference(linear));
+        scores.add("coefficient_difference", convex.coefficient_difference(&linear));
+        Ok(())
     }
-    Ok(())
+
+    fn compare(
+        &self,
+        problem: &Problem<'_>,
+        contender: Side<'_>,
+        baseline: Side<'_>,
+    ) -> Result<Vec<Check>, TaskError> {
+        let test = problem.bundle.f64_matrix(TEST_FEATURES)?;
+        let convex = Convex::of(problem)?;
+        let (a, b) = (Linear::read(problem, contender.outputs)?, Linear::read(problem, baseline.outputs)?);
+        let (a, b) = ((contender.name, &a), (baseline.name, &b));
+        Ok(vec![
+            objective_check(problem, &convex, a, b),
+            own_predictions(&convex, &test, a, b),
+            linear_predictions(problem, &convex, &test, a.1, b.1),
+        ])
+    }
 }
 
-/// Every point of the contract for one pair of trials.
-pub fn compare(
-    problem: &Problem<'_>,
-    contender: (&str, &Outputs),
-    baseline: (&str, &Outputs),
-) -> Result<Vec<Check>, TaskError> {
-    if problem.stochastic {
-        return Ok(vec![Check::agreement(
-            "outputs",
-            "both gave a finite prediction for every test row".to_owned(),
-        )]);
+/// What a linear model answered.
+#[derive(Debug)]
+struct Linear {
+    /// Predictions on all test rows.
+    predictions: Array1<f64>,
+    /// One coefficient for each feature.
+    coefficients: Array1<f64>,
+    /// The intercept.
+    intercept: f64,
+}
+
+impl Linear {
+    fn read(problem: &Problem<'_>, outputs: &Outputs) -> Result<Self, TaskError> {
+        Ok(Self {
+            predictions: predictions(problem, outputs)?,
+            coefficients: outputs.vector("coefficients", problem.bundle.columns(TRAIN_FEATURES)?)?,
+            intercept: outputs.vector("intercept", 1)?[0],
+        })
     }
-    let test = problem.bundle.f64_matrix(TEST_FEATURES)?;
-    let (Some(a), Some(b)) = (&contender.1.linear, &baseline.1.linear) else {
-        let target = Array1::from(problem.bundle.f64_vector(TRAIN_TARGET)?);
-        return Ok(vec![plain_predictions(problem, contender.1, baseline.1, target.std(0.0))]);
-    };
-    let convex = Convex::of(problem)?;
-    Ok(vec![
-        objective_check(problem, &convex, (contender.0, a), (baseline.0, b)),
-        own_predictions(&convex, &test, (contender, a), (baseline, b)),
-        linear_predictions(problem, &convex, &test, (contender.1, a), (baseline.1, b)),
-    ])
 }
 
 /// The training problem with its certified minimum.
@@ -146,18 +190,13 @@ fn objective_check(problem: &Problem<'_>, convex: &Convex, a: (&str, &Linear), b
     }
 }
 
-fn own_predictions(
-    convex: &Convex,
-    test: &Array2<f64>,
-    a: ((&str, &Outputs), &Linear),
-    b: ((&str, &Outputs), &Linear),
-) -> Check {
-    let own = |outputs: &Outputs, linear: &Linear| {
+fn own_predictions(convex: &Convex, test: &Array2<f64>, a: (&str, &Linear), b: (&str, &Linear)) -> Check {
+    let own = |linear: &Linear| {
         let implied = test.dot(&linear.coefficients) + linear.intercept;
-        largest_difference(&implied, &outputs.predictions) / convex.reference.target_deviation
+        largest_difference(&implied, &linear.predictions) / convex.reference.target_deviation
     };
-    let (own_a, own_b) = (own(a.0.1, a.1), own(b.0.1, b.1));
-    let wrong: Vec<String> = [(a.0.0, own_a), (b.0.0, own_b)]
+    let (own_a, own_b) = (own(a.1), own(b.1));
+    let wrong: Vec<String> = [(a.0, own_a), (b.0, own_b)]
         .iter()
         .filter(|(_, difference)| !within(*difference, OWN_PREDICTIONS))
         .map(|(name, difference)| {
@@ -184,8 +223,8 @@ fn linear_predictions(
     problem: &Problem<'_>,
     convex: &Convex,
     test: &Array2<f64>,
-    a: (&Outputs, &Linear),
-    b: (&Outputs, &Linear),
+    a: &Linear,
+    b: &Linear,
 ) -> Check {
     let accuracy = 2.0 * problem.tolerances.objective.unwrap_or(OBJECTIVE).sqrt();
     let deviation = convex.reference.target_deviation;
@@ -194,7 +233,7 @@ fn linear_predictions(
     for (i, row) in test.axis_iter(Axis(0)).enumerate() {
         let amplification = convex.reference.amplification(row);
         if amplification.is_finite() {
-            let difference = (a.0.predictions[i] - b.0.predictions[i]).abs() / deviation;
+            let difference = (a.predictions[i] - b.predictions[i]).abs() / deviation;
             let allowed = problem.tolerances.predictions.unwrap_or(accuracy * amplification);
             differences.push((difference, allowed));
         } else {
@@ -204,7 +243,7 @@ fn linear_predictions(
     let note = if undetermined > 0 {
         // The training rows do not determine these predictions; every optimal answer determines those of the training rows.
         let implied = |l: &Linear| convex.features.dot(&l.coefficients) + l.intercept;
-        let (implied_a, implied_b) = (implied(a.1), implied(b.1));
+        let (implied_a, implied_b) = (implied(a), implied(b));
         for (i, row) in convex.features.axis_iter(Axis(0)).enumerate() {
             let difference = (implied_a[i] - implied_b[i]).abs() / deviation;
             differences.push((difference, accuracy * convex.reference.amplification(row)));
@@ -222,45 +261,4 @@ fn linear_predictions(
         .max_by(|x, y| (x.0 / x.1).total_cmp(&(y.0 / y.1)))
         .unwrap_or((0.0, accuracy));
     predictions_check(figure, allowed, largest(differences.iter().map(|d| d.0)), &note)
-}
-
-fn plain_predictions(problem: &Problem<'_>, a: &Outputs, b: &Outputs, deviation: f64) -> Check {
-    let allowed = problem.tolerances.predictions.unwrap_or(PREDICTIONS);
-    let figure = largest_difference(&a.predictions, &b.predictions) / deviation;
-    predictions_check(figure, allowed, figure, "")
-}
-
-fn predictions_check(figure: f64, allowed: f64, largest: f64, note: &str) -> Check {
-    let agrees = within(figure, allowed);
-    Check {
-        name: "predictions".to_owned(),
-        agrees,
-        contender: None,
-        baseline: None,
-        figure: Some(figure),
-        allowed: Some(allowed),
-        finding: if agrees && largest == 0.0 {
-            format!("predictions equal in every bit{note}")
-        } else if agrees {
-            format!("largest difference of predictions {largest:.0e} of the target's deviation{note}")
-        } else {
-            format!(
-                "predictions differ by {figure:.1e} of the target's deviation (allowed {allowed:.1e}){note}"
-            )
-        },
-    }
-}
-
-/// Whether a figure is allowed. One that is not a number never is: coefficients of 1e308 are finite, but what follows from them is not.
-fn within(figure: f64, allowed: f64) -> bool {
-    figure <= allowed
-}
-
-/// The largest of some figures of at least 0; not a number if one of them is none.
-fn largest(figures: impl IntoIterator<Item = f64>) -> f64 {
-    figures.into_iter().fold(0.0, |m: f64, f| if m.is_nan() || f.is_nan() { f64::NAN } else { m.max(f) })
-}
-
-fn largest_difference(a: &Array1<f64>, b: &Array1<f64>) -> f64 {
-    largest(a.iter().zip(b).map(|(x, y)| (x - y).abs()))
 }

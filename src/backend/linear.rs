@@ -1,6 +1,8 @@
-//! Centring, for frameworks that would fit an intercept wrongly or not at all.
+//! What the linear models of all frameworks share: centring, for those that would fit an intercept wrongly or not at all, and raw outputs.
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, ShapeBuilder};
+
+use super::{Answer, Tensor};
 
 /// Training arrays with their means taken off, in column-major layout.
 #[derive(Debug)]
@@ -36,4 +38,18 @@ impl Centred {
     pub fn intercept(&self, coefficients: &Array1<f64>) -> f64 {
         self.y_mean - self.x_mean.dot(coefficients)
     }
+}
+
+/// The raw outputs of a linear model.
+#[expect(clippy::unnecessary_wraps, reason = "the signature of `Fitted::outputs`")]
+pub fn linear_outputs(
+    predictions: Answer,
+    coefficients: Array1<f64>,
+    intercept: f64,
+) -> Result<Vec<(&'static str, Tensor)>, String> {
+    Ok(vec![
+        ("predictions", predictions.into()),
+        ("coefficients", coefficients.into()),
+        ("intercept", intercept.into()),
+    ])
 }
