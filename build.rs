@@ -7,8 +7,17 @@ use std::process::Command;
 use sha2::{Digest, Sha256};
 
 /// The dependencies whose versions receipts name.
-const VERSIONS: &[&str] =
-    &["linfa", "linfa-linear", "linfa-elasticnet", "ndarray", "matrixmultiply", "faer", "polars"];
+const VERSIONS: &[&str] = &[
+    "linfa",
+    "linfa-clustering",
+    "linfa-linear",
+    "linfa-elasticnet",
+    "kodama",
+    "ndarray",
+    "matrixmultiply",
+    "faer",
+    "polars",
+];
 
 fn main() {
     let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());

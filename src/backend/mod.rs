@@ -1,6 +1,8 @@
 //! Native implementations: one folder for each framework, one file for each algorithm, one registry.
 
+mod clusters;
 mod faer;
+mod kodama;
 mod linear;
 mod linfa;
 
@@ -31,7 +33,7 @@ pub struct Framework {
 }
 
 /// Every framework.
-const FRAMEWORKS: &[&Framework] = &[&linfa::FRAMEWORK, &faer::FRAMEWORK];
+const FRAMEWORKS: &[&Framework] = &[&linfa::FRAMEWORK, &faer::FRAMEWORK, &kodama::FRAMEWORK];
 
 /// An algorithm of a task, as one framework computes it.
 pub trait Algorithm: Sync {

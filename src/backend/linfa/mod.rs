@@ -1,6 +1,9 @@
 //! `rust/linfa`: the scikit-learn of Rust, in pure Rust (no BLAS).
 
+pub mod dbscan;
 pub mod elastic_net;
+pub mod gaussian_mixture;
+pub mod k_means;
 pub mod ols;
 
 use super::Framework;
@@ -12,14 +15,23 @@ pub const FRAMEWORK: Framework = Framework {
     doc: "linfa: classical machine learning in pure Rust",
     versions: &[
         ("linfa", env!("BENCHRUN_VERSION_LINFA")),
+        ("linfa-clustering", env!("BENCHRUN_VERSION_LINFA_CLUSTERING")),
         ("linfa-linear", env!("BENCHRUN_VERSION_LINFA_LINEAR")),
         ("linfa-elasticnet", env!("BENCHRUN_VERSION_LINFA_ELASTICNET")),
         ("ndarray", env!("BENCHRUN_VERSION_NDARRAY")),
     ],
     blas,
-    // These algorithms have no parallel code.
-    set_threads: |_| 1,
-    algorithms: &[&ols::Ols, &elastic_net::RIDGE, &elastic_net::LASSO, &elastic_net::ELASTIC_NET],
+    set_threads,
+    algorithms: &[
+        &ols::Ols,
+        &elastic_net::RIDGE,
+        &elastic_net::LASSO,
+        &elastic_net::ELASTIC_NET,
+        &k_means::K_MEANS,
+        &k_means::K_MEANS_PLUS_PLUS,
+        &dbscan::Dbscan,
+        &gaussian_mixture::GaussianMixture,
+    ],
 };
 
 /// ndarray's products go to the crate matrixmultiply, which picks its kernel when it runs and uses one thread.
@@ -30,4 +42,12 @@ fn blas() -> Blas {
         architecture: None,
         threads: 1,
     }
+}
+
+/// Some algorithms share rayon's global pool, which would take every core. The calling thread is one of its threads, so that one thread
+/// computes where one is allowed, without handing work over.
+fn set_threads(threads: usize) -> usize {
+    // A pool that exists already keeps its size, which is what is told then.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).use_current_thread().build_global();
+    rayon::current_num_threads()
 }

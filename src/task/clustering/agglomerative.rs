@@ -3,10 +3,10 @@
 //! It labels its training rows alone: there is nothing to predict. Raw output: `labels`.
 //!
 //! * **Number**: each side has as many clusters as were asked for.
-//! * **Method**: where there are few rows, the baseline's partition is followed step by step (see [`super::linkage`]): equal answers that
-//!   are no answer of the method are refused.
+//! * **Method**: where there are few rows, equal partitions are followed step by step too (see [`super::linkage`]): equal answers that
+//!   contradict the method are refused.
 //! * **Clusters**: the partitions are equal up to the numbers of clusters. Where distances are tied (equal rows, rows on a grid) there is
-//!   more than one answer: partitions that differ are both followed, and accepted if the method can give both.
+//!   more than one answer: partitions that differ are both followed, and accepted if the method is shown to give both.
 
 use ndarray::{Array2, ArrayView2};
 
@@ -84,7 +84,13 @@ fn checks(
                 Followed::Reached { .. } => {
                     Check::agreement("method", "every merge is of the nearest clusters".to_owned())
                 }
-                contradicted => Check::disagreement("method", contradiction("both", contradicted)),
+                Followed::Undecided => Check::agreement(
+                    "method",
+                    "tied distances allow too many answers to check the merges".to_owned(),
+                ),
+                contradicted @ Followed::Contradicted { .. } => {
+                    Check::disagreement("method", told("both", contradicted))
+                }
             });
         }
         checks.push(same_partition());
@@ -127,8 +133,8 @@ fn other_answers(
     }
     for (name, labels) in [a, b] {
         let followed = follow(features, labels, linkage);
-        if matches!(followed, Followed::Contradicted { .. }) {
-            return other_partition(differing, rows, &format!("; {}", contradiction(name, followed)));
+        if !matches!(followed, Followed::Reached { .. }) {
+            return other_partition(differing, rows, &format!("; {}", told(name, followed)));
         }
     }
     let finding =
@@ -136,12 +142,17 @@ fn other_answers(
     Check::agreement("clusters", finding)
 }
 
-fn contradiction(name: &str, followed: Followed) -> String {
+fn told(name: &str, followed: Followed) -> String {
     match followed {
-        Followed::Reached { .. } => format!("{name} can be reached"),
+        Followed::Reached { .. } => format!("the method gives {name}'s answer"),
         Followed::Contradicted { left, nearer } => {
             format!(
-                "{name} cannot be reached: at {left} clusters a pair that is never merged is nearer by {nearer:.1e}"
+                "{name} merges other clusters than the nearest: at {left} clusters a pair that it keeps apart is nearer by {nearer:.1e}"
+            )
+        }
+        Followed::Undecided => {
+            format!(
+                "distances are tied, and it could not be shown that breaking ties leads to {name}'s answer"
             )
         }
     }
@@ -191,7 +202,7 @@ mod tests {
             // Equal answers are no proof.
             let in_turn: Vec<i64> = (0..k).cycle().take(labels.len()).collect();
             let told = judged(&case, &in_turn, &in_turn).unwrap_err();
-            assert!(told.contains("method: both cannot be reached"), "{told}");
+            assert!(told.contains("method: both merges other clusters than the nearest"), "{told}");
             let mut noisy = labels.clone();
             noisy[5] = (noisy[5] + 1) % k;
             assert!(judged(&case, &noisy, &labels).is_err(), "{}", case.name());

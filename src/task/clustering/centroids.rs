@@ -46,7 +46,7 @@ impl Rows {
 }
 
 fn rows(of: ArrayView2<'_, f64>) -> impl Iterator<Item = &[f64]> {
-    of.into_slice().expect("rows are row-major").chunks(of.ncols().max(1))
+    of.to_slice().expect("rows are row-major").chunks(of.ncols().max(1))
 }
 
 /// An answer that was read and checked.

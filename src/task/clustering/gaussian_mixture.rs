@@ -120,7 +120,8 @@ impl Answer {
         let weights: Array1<f64> = outputs.vector("weights", k)?;
         let means = outputs.matrix("means", (k, d))?;
         let full = problem.hyperparameters.get("covariance").and_then(Value::as_text) == Some("full");
-        let covariances = outputs.numbers("covariances", if full { &[k, d, d] } else { &[k, d] })?;
+        let shape: &[usize] = if full { &[k, d, d] } else { &[k, d] };
+        let covariances = outputs.numbers("covariances", shape)?;
         let covariances =
             if full { Covariances::Full(&covariances) } else { Covariances::Diagonal(&covariances) };
         let mixture =
@@ -142,7 +143,8 @@ impl Answer {
         largest(rows.outer_iter().zip(labels).map(|(row, label)| {
             let of = self.mixture.log_probabilities(&row.to_vec());
             let best = of.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            if of[*label] == best { 0.0 } else { (best - of[*label]) / best.abs().max(1.0) }
+            let behind = best - of[*label];
+            if behind > 0.0 { behind / best.abs().max(1.0) } else { 0.0 }
         }))
     }
 }

@@ -3,17 +3,29 @@
 //! The method starts with every row alone and merges, at each step, the two clusters with the smallest distance, until k are left. Where
 //! several pairs have that distance (equal rows, rows on a grid) the method does not say which to take, and implementations differ. So
 //! a partition is checked by following its own choices: at each step, among the pairs whose distance is the smallest, one is merged that
-//! lies within a cluster of the partition. If that leads to the partition, some way of breaking ties gives it. If no such pair is left,
-//! the partition contradicts the method (or, where many ties interlock, could not be shown to follow it).
+//! lies within a cluster of the partition. If that leads to the partition, some way of breaking ties gives it. If no such pair is left
+//! and there was no other way to go, the partition contradicts the method. If there was, other ways are tried, up to [`ATTEMPTS`]; where many
+//! ties interlock all of them can fail although one of very many would not, so nothing is concluded then.
 //!
 //! Distances of merged clusters follow Lance and Williams (1967), Ward's on squared distances.
 
-use ndarray::ArrayView2;
+use std::collections::BTreeSet;
+
+use ndarray::{ArrayView2, Axis};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
 
 use super::metrics::squared_distance;
 
 /// The distances are kept as a full matrix: 128 MiB at this many rows.
 pub const ROWS: usize = 4000;
+
+/// How many ways of breaking ties are tried among up to [`TRIED_ROWS`] rows; among more it is one.
+const ATTEMPTS: u64 = 20;
+
+/// The rows among which more than one way is tried: some seconds at worst.
+const TRIED_ROWS: usize = 1000;
 
 /// Two distances are tied if they differ by no more than this, relative to the larger. Updates round once or twice a merge, so after
 /// thousands of merges some 1e-13 can have gathered; distances that differ in truth rarely do so by less than 1e-10.
@@ -63,16 +75,18 @@ impl Linkage {
 pub enum Followed {
     /// The method gives this partition.
     Reached {
-        /// Steps at which pairs within and across clusters were tied: the partition is one of several answers.
-        ties: usize,
+        /// Whether a tie was broken on the way, so that the partition may be one of several answers.
+        tied: bool,
     },
-    /// A pair across clusters is nearer than every pair within one.
+    /// A pair across clusters is nearer than every pair within one, and no tie was broken before.
     Contradicted {
         /// Clusters that were left then.
         left: usize,
         /// By how much nearer, relative to the nearest pair within a cluster.
         nearer: f64,
     },
+    /// The ways of breaking ties that were tried do not lead there.
+    Undecided,
 }
 
 /// A pair of clusters and their distance. The smaller index stands for the merged cluster.
@@ -86,25 +100,21 @@ const NOTHING: Nearest = Nearest { other: usize::MAX, distance: f64::INFINITY };
 
 /// Follows the partition `labels` [n] of `features` [n, d] in row-major layout until as many clusters are left as it has.
 ///
-/// Time n² d for the distances and about n² for the merges, n³ at worst; see [`ROWS`] for the memory.
+/// Each attempt takes time n² d for the distances and about n² for the merges, n³ at worst; see [`ROWS`] for the memory.
 pub fn follow(features: ArrayView2<'_, f64>, labels: &[i64], linkage: Linkage) -> Followed {
-    let mut tree = Tree::new(features, labels, linkage);
-    let mut names = labels.to_vec();
-    names.sort_unstable();
-    names.dedup();
-    let mut ties = 0;
-    for left in (names.len() + 1..=labels.len()).rev() {
-        let within = tree.nearest(|row| row.within);
-        let any = tree.nearest(|row| row.any);
-        if within.1.distance > any.1.distance * (1.0 + TIED) {
-            let nearer = (within.1.distance - any.1.distance) / within.1.distance;
-            // With no pair within a cluster the partition has fewer clusters than its rows can be merged into.
-            return Followed::Contradicted { left, nearer: if nearer.is_nan() { 1.0 } else { nearer } };
+    let attempts = if labels.len() <= TRIED_ROWS { ATTEMPTS } else { 1 };
+    let mut order: Vec<usize> = (0..labels.len()).collect();
+    for attempt in 0..attempts {
+        // Ties are broken by the order of rows.
+        let rows = features.select(Axis(0), &order);
+        let names: Vec<i64> = order.iter().map(|i| labels[*i]).collect();
+        let followed = Tree::new(rows.view(), &names, linkage).follow();
+        if followed != Followed::Undecided {
+            return followed;
         }
-        ties += usize::from(tree.tied_across(within.1.distance));
-        tree.merge(within.0, within.1.other);
+        order.shuffle(&mut ChaCha8Rng::seed_from_u64(attempt));
     }
-    Followed::Reached { ties }
+    Followed::Undecided
 }
 
 struct Tree<'a> {
@@ -151,6 +161,37 @@ impl<'a> Tree<'a> {
         tree
     }
 
+    fn follow(mut self) -> Followed {
+        let clusters = self.labels.iter().collect::<BTreeSet<_>>().len();
+        let (mut tied, mut chosen) = (false, false);
+        for left in (clusters + 1..=self.n).rev() {
+            let within = self.nearest(|row| row.within);
+            let any = self.nearest(|row| row.any);
+            if within.1.distance > any.1.distance * (1.0 + TIED) {
+                if chosen {
+                    return Followed::Undecided;
+                }
+                let nearer = (within.1.distance - any.1.distance) / within.1.distance;
+                // With no pair within a cluster there is nothing left to merge.
+                return Followed::Contradicted { left, nearer: if nearer.is_nan() { 1.0 } else { nearer } };
+            }
+            let (a, b) = (within.0, within.1.other);
+            let rival = self.rival(a, b, within.1.distance);
+            tied |= rival;
+            // Which of several equal rows are merged first makes no difference.
+            chosen |= rival && within.1.distance > 0.0;
+            self.merge(a, b);
+        }
+        Followed::Reached { tied }
+    }
+
+    /// Whether a third cluster is as near to one of two as they are to each other.
+    fn rival(&self, a: usize, b: usize, distance: f64) -> bool {
+        let reach = distance * (1.0 + TIED);
+        let near = |i: usize, x: usize| self.distances[i * self.n + x] <= reach;
+        self.active.iter().any(|x| *x != a && *x != b && (near(a, *x) || near(b, *x)))
+    }
+
     /// Finds the neighbours of the active cluster at a place of the list.
     fn search(&mut self, place: usize) {
         let i = self.active[place];
@@ -175,10 +216,6 @@ impl<'a> Tree<'a> {
             }
         }
         best
-    }
-
-    fn tied_across(&self, distance: f64) -> bool {
-        self.active.iter().any(|i| self.rows[*i].across.distance <= distance * (1.0 + TIED))
     }
 
     /// Merges `b` into `a`, both of one cluster of the partition.
@@ -228,7 +265,7 @@ mod tests {
     fn the_only_answer_is_reached_and_another_is_not() {
         let x = Array2::from_shape_vec((6, 1), vec![0.0, 0.1, 0.3, 5.0, 5.2, 9.0]).unwrap();
         for linkage in ALL {
-            assert_eq!(follow(x.view(), &[0, 0, 0, 1, 1, 2], linkage), Followed::Reached { ties: 0 });
+            assert_eq!(follow(x.view(), &[0, 0, 0, 1, 1, 2], linkage), Followed::Reached { tied: false });
             let other = follow(x.view(), &[0, 0, 1, 1, 1, 2], linkage);
             assert!(matches!(other, Followed::Contradicted { left: 4, .. }), "{linkage:?}: {other:?}");
             assert!(matches!(follow(x.view(), &[0, 0, 0, 1, 2, 2], linkage), Followed::Contradicted { .. }));
@@ -241,7 +278,7 @@ mod tests {
         let x = Array2::from_shape_vec((3, 1), vec![-1.0, 0.0, 1.0]).unwrap();
         for linkage in ALL {
             for labels in [[0, 0, 1], [1, 0, 0]] {
-                assert_eq!(follow(x.view(), &labels, linkage), Followed::Reached { ties: 1 });
+                assert_eq!(follow(x.view(), &labels, linkage), Followed::Reached { tied: true });
             }
             assert!(matches!(follow(x.view(), &[0, 1, 0], linkage), Followed::Contradicted { .. }));
         }
@@ -256,6 +293,6 @@ mod tests {
                 assert!(matches!(follow(x.view(), &labels, linkage), Followed::Reached { .. }));
             }
         }
-        assert_eq!(follow(one.view(), &[0], Linkage::Ward), Followed::Reached { ties: 0 });
+        assert_eq!(follow(one.view(), &[0], Linkage::Ward), Followed::Reached { tied: false });
     }
 }

@@ -103,6 +103,32 @@ impl<'a> Neighbours<'a> {
             }
         }
     }
+
+    /// Two core rows with one label that no chain of core rows joins, each within `eps` of the next. It looks at every row, in time n² d.
+    pub fn unjoined(&self, labels: &[i64]) -> Option<(usize, usize)> {
+        let mut seen = vec![false; labels.len()];
+        let mut first: HashMap<i64, usize> = HashMap::new();
+        for start in 0..labels.len() {
+            if seen[start] || self.is_core(start) != Known::Yes {
+                continue;
+            }
+            if let Some(other) = first.insert(labels[start], start) {
+                return Some((other, start));
+            }
+            seen[start] = true;
+            let mut waiting = vec![start];
+            while let Some(i) = waiting.pop() {
+                for (j, _) in self.row(i).near {
+                    // What rounding decides may join.
+                    if !seen[j] && self.is_core(j) != Known::No {
+                        seen[j] = true;
+                        waiting.push(j);
+                    }
+                }
+            }
+        }
+        None
+    }
 }
 
 /// Why a label contradicts the definition.
@@ -169,6 +195,11 @@ mod tests {
         let neighbours = Neighbours::new(x.view(), 0.6, 2);
         assert_eq!(neighbours.fault(1, &[0, 0, 1, 1]), Some(Fault::CoreRowsApart));
         assert_eq!(neighbours.fault(1, &[0, 0, 0, 0]), None);
+        assert_eq!(neighbours.unjoined(&[0, 0, 0, 0]), None);
+        let x = Array2::from_shape_vec((4, 1), vec![0.0, 0.5, 2.0, 2.5]).unwrap();
+        let neighbours = Neighbours::new(x.view(), 0.6, 2);
+        assert_eq!(neighbours.unjoined(&[0, 0, 0, 0]), Some((0, 2)));
+        assert_eq!(neighbours.unjoined(&[0, 0, 1, 1]), None);
     }
 
     #[test]
