@@ -10,7 +10,9 @@ MODULES = {
         "linear_models": ("ols", "ridge", "lasso", "elastic_net"),
     },
     "classification": {},
-    "clustering": {},
+    "clustering": {
+        "clusters": ("kmeans", "kmeans_plus_plus", "dbscan", "agglomerative", "gaussian_mixture"),
+    },
     "decomposition": {},
 }
 

@@ -15,7 +15,9 @@ from support import ADAPTERS, FIT, ONCE, Answer, WorkerCase, problem, write_bund
 
 ADAPTER = ADAPTERS / "scikit-learn"
 OFFERED = {
-    entry["name"]: entry for entry in tomllib.loads((ADAPTER / "adapter.toml").read_text())["algorithms"]
+    entry["name"]: entry
+    for entry in tomllib.loads((ADAPTER / "adapter.toml").read_text())["algorithms"]
+    if entry["task"] == "regression"
 }
 HYPERPARAMETERS: dict[str, dict[str, Any]] = {
     "ols": {"fit_intercept": True},

@@ -37,7 +37,9 @@ def kmeans(name, x, k):
     train, test = shuffled(x, 4, 30)
 
     def fit(rows, start, **settings):
-        return cluster.KMeans(len(start), init=start, n_init=1, **{"tol": 0.0, "max_iter": 10_000} | settings).fit(rows)
+        return cluster.KMeans(
+            len(start), init=start, n_init=1, **{"tol": 0.0, "max_iter": 10_000} | settings
+        ).fit(rows)
 
     permutation = order(len(train), 5)
     other = fit(train[permutation], train[:k][::-1])
@@ -154,9 +156,15 @@ out = [
     dbscan("blobs", blobs, 1.35, 6),
     dbscan("noise", plain, 0.95, 5),
     dbscan("bridge", bridge, 0.75, 5),
-    *(agglomerative("iris", shuffled(iris, 4, 0)[0], 4, linkage) for linkage in ("ward", "complete", "average")),
+    *(
+        agglomerative("iris", shuffled(iris, 4, 0)[0], 4, linkage)
+        for linkage in ("ward", "complete", "average")
+    ),
     *(agglomerative("noise", plain, 6, linkage) for linkage in ("ward", "complete", "average", "single")),
-    *(agglomerative("equal rows", doubled, 5, linkage) for linkage in ("ward", "complete", "average", "single")),
+    *(
+        agglomerative("equal rows", doubled, 5, linkage)
+        for linkage in ("ward", "complete", "average", "single")
+    ),
     *(agglomerative("whole numbers", lattice, 6, linkage) for linkage in ("ward", "complete", "average")),
     gaussian_mixture("iris", iris, 3, "full"),
     gaussian_mixture("wine", wine, 3, "diag"),

@@ -79,7 +79,10 @@ internal_cases = {
     "a row four times": (doubled, np.arange(24) // 4 % 3),
     "clusters of equal rows": (doubled, np.arange(24) // 4),
     "all rows equal": (np.ones((6, 2)), np.arange(6) % 2),
-    "two clusters with one mean": (np.array([[-1.0], [1.0], [-2.0], [2.0], [7.0]]), np.array([0, 0, 1, 1, 2])),
+    "two clusters with one mean": (
+        np.array([[-1.0], [1.0], [-2.0], [2.0], [7.0]]),
+        np.array([0, 0, 1, 1, 2]),
+    ),
     "one row": (np.array([[1.0, 2.0]]), np.array([0])),
     "two rows": (np.array([[1.0, 2.0], [3.0, 5.0]]), np.array([0, 1])),
 }
@@ -103,7 +106,9 @@ partition_cases = {
     "400 rows": (many % 7, many * many % 11),
 }
 index = np.arange(5200)
-first = np.stack([(index * 7919 + j * 104_729 + index * index * 31) % 1009 / 1009 for j in range(3)], axis=1)[:5000]
+first = np.stack([(index * 7919 + j * 104_729 + index * index * 31) % 1009 / 1009 for j in range(3)], axis=1)[
+    :5000
+]
 out = {
     "internal": [
         {"name": name, "features": x, "labels": labels, "values": internal(x, labels)}

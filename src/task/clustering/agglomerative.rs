@@ -189,11 +189,17 @@ mod tests {
 
     #[test]
     fn planted_faults_are_refused_by_name() {
+        let mut refused = 0;
         for case in reference::cases("agglomerative") {
             let labels = case.integers("labels");
             for name in ["one cluster more", "half the rows", "another linkage", "k-means", "manhattan"] {
-                let told = judged(&case, &case.integers(name), &labels);
-                assert!(told.is_err(), "{} {name}: {told:?}", case.name());
+                let other = case.integers(name);
+                // Where clusters are clear another method may find them too, and is not at fault.
+                if !Matching::of(&other, &labels).differing(&other, &labels).is_empty() {
+                    let told = judged(&case, &other, &labels);
+                    assert!(told.is_err(), "{} {name}: {told:?}", case.name());
+                    refused += 1;
+                }
             }
             let one = vec![0; labels.len()];
             let told = judged(&case, &one, &one).unwrap_err();
@@ -207,5 +213,6 @@ mod tests {
             noisy[5] = (noisy[5] + 1) % k;
             assert!(judged(&case, &noisy, &labels).is_err(), "{}", case.name());
         }
+        assert!(refused >= 60, "{refused}");
     }
 }
