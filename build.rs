@@ -9,13 +9,17 @@ use sha2::{Digest, Sha256};
 /// The dependencies whose versions receipts name.
 const VERSIONS: &[&str] = &[
     "linfa",
-    "linfa-clustering",
     "linfa-linear",
     "linfa-elasticnet",
+    "linfa-logistic",
+    "linfa-bayes",
+    "linfa-nn",
+    "linfa-clustering",
     "kodama",
     "ndarray",
     "matrixmultiply",
     "faer",
+    "smartcore",
     "polars",
 ];
 

@@ -4,7 +4,7 @@ from importlib import import_module
 
 from benchrun_kit import Model, Request, Unsupported
 
-#: By task: the modules and the algorithms of each. A module has a dictionary `MODELS` from algorithms to classes of models.
+#: By task: the modules and the algorithms of each. A module has a dictionary `MODELS` from these to classes.
 MODULES = {
     "regression": {
         "linear_models": ("ols", "ridge", "lasso", "elastic_net"),

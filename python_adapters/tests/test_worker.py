@@ -322,11 +322,8 @@ class FailureTest(WorkerCase):
         )
         manifest = support.TOY_MANIFEST.replace('"regression"', '"juggling"')
         answer = self.answer(self.toy(manifest=manifest), self.request(task="juggling"))
-        self.assert_failed(
-            answer,
-            "RequestError",
-            "the task is `juggling`; known are regression, classification, clustering, decomposition",
-        )
+        known = "known are regression, classification, clustering, decomposition"
+        self.assert_failed(answer, "RequestError", f"the task is `juggling`; {known}")
         fails("the first phase must be of kind `fit`", PREDICT)
         fails("the first phase must be of kind `fit`")
         for rows in (0, 18, None):

@@ -10,6 +10,7 @@ use super::evidence::{Contract, Evidence};
 use super::facts::TrialFacts;
 use super::pairing::{self, Paired, Pairing, Quantity, Sides};
 use super::parallel::in_parallel;
+use super::scaling::{self, Growth};
 use super::sensitivity::{self, Sensitivity};
 use super::sentence;
 use super::summary::{self, ArmSummary};
@@ -50,6 +51,8 @@ pub struct Comparison {
     pub warnings: Vec<String>,
     /// The cases.
     pub cases: Vec<CaseComparison>,
+    /// How times grow with the size of the data, where cases differ in that alone.
+    pub growth: Vec<Growth>,
 }
 
 /// One case.
@@ -201,6 +204,7 @@ pub fn compare(evidence: &Evidence, options: &Options) -> (Comparison, Vec<Parit
         trials,
         warnings: warning::of_run(&cases),
         cases,
+        growth: scaling::growth(manifest, &evidence.trials),
     };
     (comparison, rows)
 }
@@ -242,7 +246,7 @@ impl<'a> Draft<'a> {
             |id: &str| -> Vec<&TrialFacts> { trials.iter().filter(|t| t.implementation == id).collect() };
         let reference = |id: &str| id == options.baseline.as_ref().unwrap_or(&case.baseline);
         let mut arms: Vec<ArmSummary> =
-            case.arms.iter().map(|arm| summary::arm(arm, &of(&arm.implementation))).collect();
+            case.arms.iter().map(|arm| summary::arm(case, arm, &of(&arm.implementation))).collect();
         let compared =
             |id: &str| case.arms.iter().any(|a| a.implementation == id && a.compared_with.is_some());
         arms.sort_by_key(|arm| match options.baseline {

@@ -73,6 +73,7 @@ pub fn case() -> CaseRecord {
         binding: vec!["alpha".to_owned()],
         baseline: BASELINE.to_owned(),
         bundle: Some("bundle".to_owned()),
+        folds: Vec::new(),
         threads: Some(1),
         dtype: Some("float64".to_owned()),
         device: Some("cpu".to_owned()),

@@ -3,7 +3,7 @@
 //! ```text
 //! tables ─► evidence (lazy queries) ─► facts ─► parity (the gate) ─► pairing ─► comparison (the judge)
 //!                                                                                 ├─ sensitivity: beside the verdict
-//!                                                                                 ├─ groups, trend: over cases, over runs
+//!                                                                                 ├─ groups, trend, scaling: over cases, over runs, over sizes
 //!                                                                                 └─ regression: the CI gate
 //! pairing ─► calibration: what the judge's promises are worth on a machine
 //! ```
@@ -19,6 +19,7 @@ mod pairing;
 mod parallel;
 pub mod parity;
 pub mod regression;
+pub mod scaling;
 pub mod selection;
 pub mod sensitivity;
 mod sentence;

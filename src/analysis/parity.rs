@@ -28,7 +28,8 @@ pub fn conditions(
         let finding = format!("{} sent no receipt: nothing proves what {they} did", silent.join(" and "));
         return vec![Check::disagreement("receipt", finding)];
     };
-    let bundle = case.bundle.as_ref().and_then(|hash| manifest.bundles.get(hash));
+    let hash = case.bundle_of(contender.block);
+    let bundle = hash.and_then(|hash| manifest.bundles.get(hash));
     let receipts = [a, b];
     let read = |of: fn(&ReceiptFacts) -> Option<String>| receipts.map(of);
     let expected = |of: fn(&BundleRecord) -> u64| bundle.map(|b| of(b).to_string());
@@ -38,7 +39,7 @@ pub fn conditions(
         same("features", names, receipts.map(|r| number(r.features)), expected(|b| b.features)),
         same("dtype", names, read(|r| r.dtype.clone()), case.dtype.clone()),
         same("device", names, read(|r| r.device.clone()), case.device.clone()),
-        same("bundle", names, read(|r| r.bundle.clone()), case.bundle.clone()),
+        same("bundle", names, read(|r| r.bundle.clone()), hash.cloned()),
         same("allowed threads", names, receipts.map(|r| number(r.threads.allowed)), number(case.threads)),
     ];
     checks.extend(cpus(manifest, names, [contender, baseline]));

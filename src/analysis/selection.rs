@@ -68,6 +68,11 @@ pub fn select(comparison: &mut Comparison, filters: &[Filter]) {
         keep_arms(case, &of_arms);
     }
     comparison.cases.retain(|c| !c.arms.is_empty());
+    let cases = &comparison.cases;
+    let has_arm = |id: &String, implementation: &str| {
+        cases.iter().any(|c| c.case.id == *id && c.arms.iter().any(|a| a.implementation == implementation))
+    };
+    comparison.growth.retain(|g| g.case_ids.iter().all(|id| has_arm(id, &g.implementation)));
 }
 
 /// Keeps the arms that pass, and each pair whose contender passes together with its baseline.

@@ -1,10 +1,12 @@
 //! Native implementations: one folder for each framework, one file for each algorithm, one registry.
 
+mod classes;
 mod clusters;
 mod faer;
 mod kodama;
 mod linear;
 mod linfa;
+mod smartcore;
 
 use std::collections::BTreeMap;
 
@@ -33,7 +35,8 @@ pub struct Framework {
 }
 
 /// Every framework.
-const FRAMEWORKS: &[&Framework] = &[&linfa::FRAMEWORK, &faer::FRAMEWORK, &kodama::FRAMEWORK];
+const FRAMEWORKS: &[&Framework] =
+    &[&linfa::FRAMEWORK, &faer::FRAMEWORK, &kodama::FRAMEWORK, &smartcore::FRAMEWORK];
 
 /// An algorithm of a task, as one framework computes it.
 pub trait Algorithm: Sync {
@@ -121,11 +124,12 @@ impl<'a> Training<'a> {
 
 /// A configured algorithm.
 pub trait Estimator {
-    /// Fits, from nothing. Everything that the framework needs done to the canonical arrays happens here.
+    /// Fits, from nothing. Everything that the framework needs done to the canonical arrays happens here. The model may borrow them, as
+    /// libraries do whose models keep the training rows.
     ///
     /// # Errors
     /// The framework's message.
-    fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Fitted>, String>;
+    fn fit<'t>(&self, training: &'t Training<'t>) -> Result<Box<dyn Fitted + 't>, String>;
 }
 
 /// A fitted model.

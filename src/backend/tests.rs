@@ -4,7 +4,7 @@ use ndarray::{Array1, Array2, ArrayView2, Axis};
 use rand::{RngExt, SeedableRng};
 
 use super::*;
-use crate::task::parameter::Value;
+use crate::task::parameter::{Type, Value};
 use crate::task::regression::linear::{Penalty, Reference};
 use crate::task::{AlgorithmDef, task};
 
@@ -55,14 +55,15 @@ fn defaults(parameters: &[ParameterDef]) -> Parameters {
     parameters.iter().map(|p| (p.name.clone(), p.default.clone())).collect()
 }
 
-fn fit(
+fn fit<'d>(
     algorithm: &dyn Algorithm,
     hyperparameters: &Parameters,
     settings: &Parameters,
-    data: &Data,
-) -> Result<Box<dyn Fitted>, String> {
+    data: &'d Data,
+) -> Result<Box<dyn Fitted + 'd>, String> {
     let estimator = algorithm.configure(&Ask { hyperparameters, settings, seed: 7 })?;
-    estimator.fit(&data.training(algorithm.task()))
+    // A model may borrow the training arrays; two views a fit are what the tests leave behind.
+    estimator.fit(Box::leak(Box::new(data.training(algorithm.task()))))
 }
 
 /// The hyperparameters to test with: the defaults, or for each value that the implementation cannot honour another one.
@@ -71,7 +72,8 @@ fn usable(algorithm: &dyn Algorithm, definition: &AlgorithmDef) -> Parameters {
     for cannot in algorithm.cannot() {
         if cannot.values.contains(&usable[&cannot.parameter]) {
             let parameter = definition.parameters.iter().find(|p| p.name == cannot.parameter).unwrap();
-            let other = parameter.choices.iter().map(|c| Value::Text(c.clone()));
+            let truths = [true, false].map(Value::Bool).into_iter().filter(|_| parameter.ty == Type::Bool);
+            let other = truths.chain(parameter.choices.iter().map(|c| Value::Text(c.clone())));
             usable.insert(
                 cannot.parameter.clone(),
                 other.into_iter().find(|v| !cannot.values.contains(v)).unwrap(),

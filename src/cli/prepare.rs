@@ -7,7 +7,7 @@ use super::against::OldBuild;
 use super::workspace::Workspace;
 use super::{Failure, say};
 use crate::data::DataError;
-use crate::data::bundle::{self, Bundle, Dtype, Preparation};
+use crate::data::bundle::{self, Bundle, Dtype, Fold, Preparation};
 use crate::executor::launch::Launcher;
 use crate::files::sha256;
 use crate::monitor::machine::{Machine, git_state};
@@ -33,13 +33,14 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// The bundle of each case.
-    pub fn bundles_by_case<'p>(&'p self, plan: &'p Plan) -> HashMap<&'p str, &'p Bundle> {
-        plan.cases
-            .iter()
-            .zip(&self.manifest.cases)
-            .filter_map(|(case, record)| Some((case.id.as_str(), self.bundles.get(record.bundle.as_ref()?)?)))
-            .collect()
+    /// The bundles of each case: one, or one for each fold.
+    pub fn bundles_by_case<'p>(&'p self, plan: &'p Plan) -> HashMap<&'p str, Vec<&'p Bundle>> {
+        let of = |record: &CaseRecord| -> Vec<&'p Bundle> {
+            let hashes = if record.folds.is_empty() { record.bundle.as_slice() } else { &record.folds };
+            hashes.iter().filter_map(|hash| self.bundles.get(hash)).collect()
+        };
+        let cases = plan.cases.iter().zip(&self.manifest.cases);
+        cases.map(|(case, record)| (case.id.as_str(), of(record))).collect()
     }
 }
 
@@ -74,20 +75,23 @@ pub fn prepare(
     let mut known: HashMap<String, String> = HashMap::new();
     let mut cases = Vec::new();
     for case in &plan.cases {
-        let preparation = preparation(plan, case);
-        let key = serde_json::to_string(&(&plan.def(case).source, &preparation)).unwrap_or_default();
-        let hash = match known.get(&key) {
-            Some(hash) => hash.clone(),
-            None => {
-                let bundle =
-                    bundle::prepare(&plan.def(case).source, &preparation, &workspace.cache, &mut report)?;
-                let hash = bundle.hash().to_owned();
-                known.insert(key, hash.clone());
-                bundles.insert(hash.clone(), bundle);
-                hash
-            }
-        };
-        cases.push(case_record(plan, case, workspace, hash));
+        let mut hashes = Vec::new();
+        for preparation in preparations(plan, case) {
+            let key = serde_json::to_string(&(&plan.def(case).source, &preparation)).unwrap_or_default();
+            let hash = match known.get(&key) {
+                Some(hash) => hash.clone(),
+                None => {
+                    let bundle =
+                        bundle::prepare(&plan.def(case).source, &preparation, &workspace.cache, &mut report)?;
+                    let hash = bundle.hash().to_owned();
+                    known.insert(key, hash.clone());
+                    bundles.insert(hash.clone(), bundle);
+                    hash
+                }
+            };
+            hashes.push(hash);
+        }
+        cases.push(case_record(plan, case, workspace, hashes));
     }
     label_cases(&mut cases);
     let manifest = manifest(plan, &launchers, &bundles, cases, &cpus, machine, spec_folder)?;
@@ -107,18 +111,24 @@ pub fn share_cpus(threads: usize, machine: &Machine) -> Result<(Vec<usize>, Vec<
     Ok((if own.is_empty() { allowed.clone() } else { own.to_vec() }, trial.to_vec()))
 }
 
-fn preparation(plan: &Plan, case: &Case) -> Preparation {
+/// How the data of a case is made ready: in one way, or in one for each fold.
+fn preparations(plan: &Plan, case: &Case) -> Vec<Preparation> {
     let experiment = plan.experiment(case);
-    Preparation {
+    let preparation = |fold| Preparation {
         test_fraction: experiment.test_fraction,
+        fold,
         scale: experiment.scale,
         seed: seed(&[&plan.spec.protocol.seed.to_string(), "split"]),
         dtype: if experiment.dtype == "float32" { Dtype::Float32 } else { Dtype::Float64 },
         stratify: experiment.stratify,
+    };
+    match experiment.folds.map(|folds| folds as usize) {
+        Some(of) => (0..of).map(|index| preparation(Some(Fold { index, of }))).collect(),
+        None => vec![preparation(None)],
     }
 }
 
-fn case_record(plan: &Plan, case: &Case, workspace: &Workspace, bundle: String) -> CaseRecord {
+fn case_record(plan: &Plan, case: &Case, workspace: &Workspace, bundles: Vec<String>) -> CaseRecord {
     let (experiment, def) = (plan.experiment(case), plan.def(case));
     let task: Option<&TaskDef> = workspace.registry.task(&experiment.task);
     let algorithm = task.and_then(|t| t.algorithm(&def.algorithm));
@@ -145,7 +155,8 @@ fn case_record(plan: &Plan, case: &Case, workspace: &Workspace, bundle: String) 
             .map(|a| a.parameters.iter().filter(|p| p.binding).map(|p| p.name.clone()).collect())
             .unwrap_or_default(),
         baseline: experiment.baseline.clone(),
-        bundle: Some(bundle),
+        bundle: bundles.first().cloned(),
+        folds: if bundles.len() > 1 { bundles } else { Vec::new() },
         threads: Some(plan.spec.protocol.threads as u64),
         dtype: Some(experiment.dtype.clone()),
         device: Some("cpu".to_owned()),

@@ -68,6 +68,8 @@ pub enum DataError {
         "{rows} rows with a test fraction of {test_fraction} leave {train} rows to train on and {test} to test on"
     )]
     SplitTooSmall { rows: usize, test_fraction: f64, train: usize, test: usize },
+    #[error("{dataset} has {rows} rows, which cannot make {folds} folds")]
+    TooManyFolds { dataset: String, rows: usize, folds: usize },
     #[error("{dataset} has a continuous target, so its split cannot be stratified")]
     StratifyContinuous { dataset: String },
     #[error("class `{class}` of {dataset} has {rows} row, but a stratified split needs 2 of each class")]

@@ -52,8 +52,8 @@ pub struct Execution<'e> {
     pub plan: &'e Plan,
     /// The run's folder.
     pub folder: &'e mut RunFolder,
-    /// The bundles, by case.
-    pub bundles: HashMap<&'e str, &'e Bundle>,
+    /// The bundles, by case: one, or one for each fold.
+    pub bundles: HashMap<&'e str, Vec<&'e Bundle>>,
     /// How each implementation's workers are started.
     pub launchers: &'e BTreeMap<String, Launcher>,
     /// The CPUs of a trial.
@@ -158,6 +158,11 @@ impl Execution<'_> {
         records.iter().find(|record| record.id == case.id).expect("the manifest was made from the plan")
     }
 
+    /// The bundle that a block of a case works on.
+    fn bundle(&self, case: &Case, block: u32) -> &Bundle {
+        self.bundles[case.id.as_str()][self.record(case).fold(block)]
+    }
+
     fn work_folder(&self, trial: &str) -> PathBuf {
         self.folder.path.join("work").join(trial)
     }
@@ -193,7 +198,7 @@ impl Execution<'_> {
             }
             outputs.extend(path.map(|path| (arm.implementation.as_str(), path)));
         }
-        let pairs = judge::pairs(self.record(case), self.bundles[case.id.as_str()], &outputs);
+        let pairs = judge::pairs(self.record(case), self.bundle(case, block), &outputs);
         self.emit(vec![TrialEvent::BlockJudged { case: case.id.clone(), block, attempt, pairs }])?;
         if !self.keep_outputs {
             let _ = fs::remove_dir_all(self.folder.path.join("work"));
@@ -215,7 +220,7 @@ impl Execution<'_> {
         let interrupt = self.interrupt.clone();
         let (mut status, mut outputs) = local::run(&job, &interrupt, &mut |events| self.emit(events))?;
         if let Some(path) = &outputs {
-            match judge::score(self.record(case), self.bundles[case.id.as_str()], path) {
+            match judge::score(self.record(case), self.bundle(case, block), path) {
                 Ok(scores) => self.emit(vec![TrialEvent::TrialScored { trial: id, scores }])?,
                 Err(error) => {
                     self.emit(vec![TrialEvent::TrialRejected { trial: id, reason: error.to_string() }])?;
@@ -236,7 +241,7 @@ impl Execution<'_> {
     ) -> Result<Job, ExecutorError> {
         let plan = self.plan;
         let (experiment, def, protocol) = (plan.experiment(case), plan.def(case), &plan.spec.protocol);
-        let bundle = self.bundles[case.id.as_str()];
+        let bundle = self.bundle(case, block);
         let launcher = &self.launchers[&arm.base];
         let id = trial_id(&case.id, block, &arm.implementation, attempt);
         let folder = self.work_folder(&id);

@@ -18,7 +18,7 @@ pub fn decisions(
     plan: &Plan,
     manifest: &Manifest,
     state: &RunState,
-    bundles: &HashMap<&str, &Bundle>,
+    bundles: &HashMap<&str, Vec<&Bundle>>,
 ) -> Vec<TrialEvent> {
     let planned: Vec<Planned<'_>> =
         plan.cases.iter().zip(&manifest.cases).map(|pair| Planned::new(plan, pair, bundles)).collect();
@@ -56,9 +56,10 @@ impl<'a> Planned<'a> {
     fn new(
         plan: &Plan,
         (case, record): (&'a Case, &'a CaseRecord),
-        bundles: &HashMap<&str, &Bundle>,
+        bundles: &HashMap<&str, Vec<&Bundle>>,
     ) -> Self {
-        let test_rows = bundles.get(case.id.as_str()).and_then(|b| b.rows(TEST_FEATURES).ok()).unwrap_or(0);
+        let test_rows =
+            bundles.get(case.id.as_str()).and_then(|b| b.first()?.rows(TEST_FEATURES).ok()).unwrap_or(0);
         let phases = plan.phases(case, test_rows).into_iter().map(|p| p.name);
         let runnable: Vec<&str> = case.runnable().map(|arm| arm.implementation.as_str()).collect();
         let compared = record.arms.iter().filter_map(|arm| {

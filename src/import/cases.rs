@@ -149,6 +149,7 @@ impl<'a> Case<'a> {
             },
             baseline: baseline.to_owned(),
             bundle: self.bundle().map(str::to_owned),
+            folds: Vec::new(),
             threads: None,
             dtype: None,
             device: None,

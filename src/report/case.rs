@@ -24,7 +24,10 @@ pub fn effort(comparison: &CaseComparison) -> String {
         Some(n) => format!("{n} threads"),
         None => "threads unknown".to_owned(),
     };
-    format!("{} blocks, {threads}", comparison.blocks)
+    match comparison.case.folds.len() {
+        0 => format!("{} blocks, {threads}", comparison.blocks),
+        folds => format!("{} blocks over {folds} folds, {threads}", comparison.blocks),
+    }
 }
 
 /// Times, quality and memory of every implementation; nothing if none has any.

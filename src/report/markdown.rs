@@ -25,6 +25,10 @@ pub fn render(report: &Report, view: &View) -> String {
                     text += &format!("{}\n", grid.markdown());
                 }
             }
+            if !comparison.growth.is_empty() {
+                let grid = overview::growth(&comparison.growth, view);
+                text += &format!("{}\n{}\n\n", grid.markdown(), overview::GROWTH_CAPTION);
+            }
             text += &list(&overview::footer(comparison));
         }
     }

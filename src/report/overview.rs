@@ -1,11 +1,12 @@
 //! What every format says over many cases or runs: groups, trends, the CI gate, and the lines at the foot.
 
-use super::Report;
 use super::case::{interval, level, title};
 use super::grid::Grid;
+use super::{Report, View};
 use crate::analysis::comparison::Comparison;
 use crate::analysis::groups::Group;
 use crate::analysis::regression::{Design, Finding, Outcome, Regression};
+use crate::analysis::scaling::Growth;
 use crate::analysis::trend::{Kind, Trend};
 use crate::number;
 
@@ -50,6 +51,30 @@ pub fn groups_caption() -> String {
         level()
     )
 }
+
+/// How times grow with the size of the data.
+pub fn growth(growth: &[Growth], view: &View) -> Grid {
+    let header = ["cases", "grows", "from – to", "implementation", "phase", "exponent", "interval", "bend"];
+    let mut grid = Grid::new(header.map(str::to_owned));
+    for of in growth.iter().filter(|g| view.shown.phase(&g.phase)) {
+        let plain = |value: f64| format!("{value:.2}");
+        let ends = [of.sizes.first(), of.sizes.last()].map(|s| s.copied().unwrap_or_default());
+        grid.rows.push(vec![
+            of.cases.clone(),
+            of.size.word().to_owned(),
+            format!("{} – {}", ends[0], ends[1]),
+            of.implementation.clone(),
+            of.phase.clone(),
+            plain(of.exponent),
+            of.interval.map_or("–".to_owned(), |[low, high]| format!("[{}, {}]", plain(low), plain(high))),
+            format!("{}×", plain(of.bend)),
+        ]);
+    }
+    grid
+}
+
+/// What the columns of [`growth`] mean.
+pub const GROWTH_CAPTION: &str = "exponent: the b of time = a · sizeᵇ over these sizes, with its 95 % interval over rounds, alone; bend: the largest factor by which a size is off that power";
 
 /// One figure in the unit that fits.
 pub fn figure(value: f64, kind: Kind) -> String {

@@ -31,6 +31,10 @@ pub fn render(report: &Report, view: &View) -> String {
                 }
                 text.push('\n');
             }
+            if !comparison.growth.is_empty() {
+                let grid = overview::growth(&comparison.growth, view);
+                text += &format!("{}{}\n\n", grid.text(), overview::GROWTH_CAPTION);
+            }
             for line in overview::footer(comparison) {
                 text += &format!("{line}\n");
             }

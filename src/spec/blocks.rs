@@ -61,6 +61,14 @@ pub fn largest(raw: &RawBlocks) -> u32 {
     }
 }
 
+/// The least number of blocks that a spec may mean, before it is checked.
+pub fn least(raw: &RawBlocks) -> u32 {
+    match raw {
+        RawBlocks::Fixed(blocks) => *blocks,
+        RawBlocks::TwoStage(table) => bounds(table).0,
+    }
+}
+
 /// The least and the largest number, defaults filled in.
 fn bounds(table: &RawTwoStage) -> (u32, u32) {
     let min = table.min.unwrap_or(USUAL_MIN.min(table.max.unwrap_or(USUAL_MIN)));

@@ -76,6 +76,7 @@ impl ExperimentCheck<'_> {
             .collect();
         self.report_repeated(&sources, problems);
         let stratify = self.stratify(task, &sources, problems);
+        let test_fraction = self.test_fraction(blocks, problems);
         let grids = self.grids(task, problems);
         let implementations = self.implementations(task, &grids, problems);
         let baseline = self.baseline(&implementations, problems);
@@ -123,7 +124,8 @@ impl ExperimentCheck<'_> {
             cases,
             implementations: implementations.iter().map(|i| i.id.clone()).collect(),
             baseline: baseline?,
-            test_fraction: self.raw.split.test,
+            test_fraction,
+            folds: self.raw.split.folds,
             stratify,
             scale: match self.raw.scale {
                 RawScale::Standard => Scale::Standard,
@@ -246,6 +248,25 @@ impl ExperimentCheck<'_> {
                 problems.push(Problem::value(&place, "this data set is given twice"));
             }
         }
+    }
+
+    /// The share of rows to test on.
+    fn test_fraction(&self, blocks: &RawBlocks, problems: &mut Vec<Problem>) -> f64 {
+        let place = self.place.at("split");
+        let (split, least) = (&self.raw.split, blocks::least(blocks));
+        match (split.test, split.folds) {
+            (Some(_), Some(_)) => {
+                let message = "give `test` or `folds`, not both";
+                problems.push(Problem::key(&place.at("folds"), message));
+            }
+            (None, Some(folds)) if least < folds => {
+                let message = format!("`folds` is {folds}, but with {least} blocks not every fold gets one");
+                let hint = "each block is tested on one fold; raise `protocol.blocks`";
+                problems.push(Problem::value(&place.at("folds"), message).hint(hint));
+            }
+            _ => {}
+        }
+        split.folds.map_or(split.test.unwrap_or(0.2), |folds| 1.0 / f64::from(folds))
     }
 
     /// Whether splits are stratified: as the spec says, or wherever the task predicts classes.

@@ -91,6 +91,8 @@ pub struct Experiment {
     pub baseline: String,
     /// The share of rows that are held out.
     pub test_fraction: f64,
+    /// The folds of a cross-validation; none where one part is held out throughout.
+    pub folds: Option<u32>,
     /// Whether both sides of the split hold the classes in the same proportions.
     pub stratify: bool,
     /// How features are scaled.

@@ -275,21 +275,18 @@ pub struct RawExperiment {
     pub include: Vec<RawInclude>,
 }
 
-/// How rows are split.
-#[derive(Debug, Deserialize, JsonSchema)]
+/// How rows are split: one part is held out, or each of several folds in turn.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawSplit {
-    /// The share of rows that are held out.
+    /// The share of rows that are held out; 0.2 if neither this nor `folds` is given.
     #[schemars(schema_with = "share_schema")]
-    pub test: f64,
+    pub test: Option<f64>,
+    /// Cross-validation instead: the number of folds. Block 1 is tested on the first fold and trained on all others, block 2 on the second …
+    #[schemars(range(min = 2, max = 1000))]
+    pub folds: Option<u32>,
     /// Whether both sides hold the classes in the same proportions; if not given, they do wherever the task predicts classes.
     pub stratify: Option<bool>,
-}
-
-impl Default for RawSplit {
-    fn default() -> Self {
-        Self { test: 0.2, stratify: None }
-    }
 }
 
 /// How features are scaled.

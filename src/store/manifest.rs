@@ -146,8 +146,11 @@ pub struct CaseRecord {
     pub binding: Vec<String>,
     /// The implementation that the others are compared with.
     pub baseline: String,
-    /// The hash of its bundle; only foreign results may lack it.
+    /// The hash of its bundle, with folds that of the first; only foreign results may lack it.
     pub bundle: Option<String>,
+    /// Cross-validation: the hash of each fold's bundle. Block 1 has the first, block 2 the second, and so on around.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub folds: Vec<String>,
     /// Threads that a trial may use; only foreign results may lack it.
     pub threads: Option<u64>,
     /// The floating-point type; only foreign results may lack it.
@@ -184,6 +187,18 @@ pub struct ArmRecord {
     /// The slow-down that was injected into its timed phases, as a fraction: only `benchrun calibrate` injects one, and 0 is left out.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub slowdown: f64,
+}
+
+impl CaseRecord {
+    /// The place of the fold that a block is tested on, from 0; 0 where there are no folds, and for the discarded warm-up trial.
+    pub fn fold(&self, block: u32) -> usize {
+        (block.saturating_sub(1) as usize).checked_rem(self.folds.len()).unwrap_or(0)
+    }
+
+    /// The hash of the bundle of a block.
+    pub fn bundle_of(&self, block: u32) -> Option<&String> {
+        self.folds.get(self.fold(block)).or(self.bundle.as_ref())
+    }
 }
 
 impl BundleRecord {

@@ -236,6 +236,7 @@ fn trials(rows: &[TrialRow]) -> Vec<Column> {
         column("implementation", rows, |r| &r.implementation),
         column("language", rows, |r| &r.language),
         column("bundle", rows, |r| &r.bundle),
+        column("fold", rows, |r| r.fold),
         column("block", rows, |r| r.block),
         column("attempt", rows, |r| r.attempt),
         column("session", rows, |r| r.session),

@@ -39,6 +39,8 @@ pub struct TrialRow {
     pub language: String,
     /// The bundle's hash; only foreign results may lack it.
     pub bundle: Option<String>,
+    /// The fold that is tested on, from 0; null where one part is held out throughout.
+    pub fold: Option<u32>,
     /// The block, from 1; 0 is the discarded warm-up trial.
     pub block: Option<u32>,
     /// 0, or how often the block was begun before.
@@ -237,6 +239,9 @@ fn trial_row(manifest: &Manifest, case: &CaseRecord, record: &TrialRecord, count
     let load = record.phase("load");
     TrialRow {
         trial: Some(record.trial.id.clone()),
+        bundle: case.bundle_of(record.trial.block).cloned(),
+        fold: (!case.folds.is_empty())
+            .then(|| u32::try_from(case.fold(record.trial.block)).unwrap_or(u32::MAX)),
         block: Some(record.trial.block),
         attempt: Some(record.trial.attempt),
         session: Some(record.trial.session),
@@ -293,6 +298,7 @@ pub fn empty_row(manifest: &Manifest, case: &CaseRecord, implementation: &str) -
         implementation: implementation.to_owned(),
         language: implementation.split('/').next().unwrap_or_default().to_owned(),
         bundle: case.bundle.clone(),
+        fold: None,
         block: None,
         attempt: None,
         session: None,

@@ -27,12 +27,34 @@ pub enum MetricError {
     /// A value is NaN or infinite.
     #[error("{values} should be finite, but number {index} is {value}")]
     NonFinite {
-        /// Which values: `targets`, `predictions`, `coefficients` or `features`.
+        /// Which values: `targets`, `predictions`, `coefficients`, `scores`, `probabilities` or `features`.
         values: &'static str,
         /// Its place, from 0.
         index: usize,
         /// The value.
         value: f64,
+    },
+    /// A label is no class.
+    #[error("{values} should be classes from 0 to {}, but number {index} is {label}", classes.saturating_sub(1))]
+    UnknownClass {
+        /// Which values: `targets` or `predictions`.
+        values: &'static str,
+        /// Its place, from 0.
+        index: usize,
+        /// The label.
+        label: i64,
+        /// How many classes there are.
+        classes: usize,
+    },
+    /// A table has another shape than the rows and classes ask.
+    #[error("{values} should be {expected:?}, but are {found:?}")]
+    Shape {
+        /// Which values: `scores` or `probabilities`.
+        values: &'static str,
+        /// The shape they have.
+        found: [usize; 2],
+        /// The shape they must have.
+        expected: [usize; 2],
     },
     /// The formula has no value for these numbers.
     #[error("{metric} is undefined: {reason}")]

@@ -105,13 +105,14 @@ fn trial(channel: &mut Channel, request: &Request) -> Result<(), Ended> {
     let arrays = load(&request.bundle, supervised)?;
     end(channel, "load")?;
 
-    let mut model: Option<Box<dyn Fitted>> = None;
+    let training = arrays.training();
+    let mut model: Option<Box<dyn Fitted + '_>> = None;
     for phase in &request.phases {
         begin(channel, &phase.name)?;
         let samples = match (phase.kind, &model) {
             (PhaseKind::Fit, _) => {
                 let (samples, fitted) =
-                    measure(&SystemClock, &phase.repeat, request.slowdown, |_| fit(&*estimator, &arrays))?;
+                    measure(&SystemClock, &phase.repeat, request.slowdown, |_| fit(&*estimator, &training))?;
                 model = fitted;
                 samples
             }
@@ -178,8 +179,8 @@ fn load(manifest: &Path, supervised: bool) -> Result<Arrays, Ended> {
     })
 }
 
-fn fit(estimator: &dyn Estimator, arrays: &Arrays) -> Result<Box<dyn Fitted>, Ended> {
-    estimator.fit(&black_box(arrays.training())).map(black_box).map_err(failed("FitError"))
+fn fit<'t>(estimator: &dyn Estimator, training: &'t Training<'t>) -> Result<Box<dyn Fitted + 't>, Ended> {
+    estimator.fit(black_box(training)).map(black_box).map_err(failed("FitError"))
 }
 
 /// Every call sees other rows: the batch starts where the last one ended, and at the top again when too few rows are left.

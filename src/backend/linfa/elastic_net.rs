@@ -126,11 +126,18 @@ impl Estimator for Configured {
             .fit(&DatasetBase::new(centred.x.view(), centred.y.view()))
             .map_err(|e| e.to_string())?;
         let intercept = centred.intercept(model.hyperplane());
-        Ok(Box::new(Model { model, parameters, intercept, kind: self.kind, centred: self.intercept, rows }))
+        Ok(Box::new(Solution {
+            model,
+            parameters,
+            intercept,
+            kind: self.kind,
+            centred: self.intercept,
+            rows,
+        }))
     }
 }
 
-struct Model {
+struct Solution {
     model: ElasticNet<f64>,
     /// The parameters that computed; the receipt reads from them.
     parameters: ElasticNetValidParams<f64>,
@@ -140,7 +147,7 @@ struct Model {
     rows: f64,
 }
 
-impl Fitted for Model {
+impl Fitted for Solution {
     fn apply(&self, rows: ArrayView2<'_, f64>) -> Result<Answer, String> {
         let mut predictions: Array1<f64> = self.model.predict(&rows);
         predictions += self.intercept;

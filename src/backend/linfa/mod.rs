@@ -3,7 +3,10 @@
 pub mod dbscan;
 pub mod elastic_net;
 pub mod gaussian_mixture;
+pub mod gaussian_nb;
 pub mod k_means;
+pub mod knn;
+pub mod logistic;
 pub mod ols;
 
 use super::Framework;
@@ -18,6 +21,9 @@ pub const FRAMEWORK: Framework = Framework {
         ("linfa-clustering", env!("BENCHRUN_VERSION_LINFA_CLUSTERING")),
         ("linfa-linear", env!("BENCHRUN_VERSION_LINFA_LINEAR")),
         ("linfa-elasticnet", env!("BENCHRUN_VERSION_LINFA_ELASTICNET")),
+        ("linfa-logistic", env!("BENCHRUN_VERSION_LINFA_LOGISTIC")),
+        ("linfa-bayes", env!("BENCHRUN_VERSION_LINFA_BAYES")),
+        ("linfa-nn", env!("BENCHRUN_VERSION_LINFA_NN")),
         ("ndarray", env!("BENCHRUN_VERSION_NDARRAY")),
     ],
     blas,
@@ -31,6 +37,9 @@ pub const FRAMEWORK: Framework = Framework {
         &k_means::K_MEANS_PLUS_PLUS,
         &dbscan::Dbscan,
         &gaussian_mixture::GaussianMixture,
+        &logistic::Logistic,
+        &gaussian_nb::Gaussian,
+        &knn::Knn,
     ],
 };
 

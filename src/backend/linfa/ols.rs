@@ -38,17 +38,17 @@ impl Estimator for Configured {
         let (x, y) = (training.features, training.numbers()?);
         let parameters = LinearRegression::new().with_intercept(self.intercept);
         let model = parameters.fit(&DatasetBase::new(x, y)).map_err(|e| e.to_string())?;
-        Ok(Box::new(Model { model, intercept: self.intercept }))
+        Ok(Box::new(Solution { model, intercept: self.intercept }))
     }
 }
 
-struct Model {
+struct Solution {
     model: FittedLinearRegression<f64>,
     /// linfa keeps no getter for this on the fitted model.
     intercept: bool,
 }
 
-impl Fitted for Model {
+impl Fitted for Solution {
     fn apply(&self, rows: ArrayView2<'_, f64>) -> Result<Answer, String> {
         Ok(Answer::Numbers(self.model.predict(&rows)))
     }

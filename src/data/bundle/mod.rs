@@ -24,7 +24,7 @@ pub use manifest::{
     DatasetRecord, Manifest, Role, SCHEMA_VERSION, TEST_FEATURES, TEST_ROWS, TEST_TARGET, TRAIN_FEATURES,
     TRAIN_ROWS, TRAIN_TARGET,
 };
-pub use preparation::{Dtype, Preparation, Scale};
+pub use preparation::{Dtype, Fold, Preparation, Scale};
 pub use prepare::{by_hash, find, prepare};
 pub use split::split_sizes;
 pub use tensor::TensorDtype;

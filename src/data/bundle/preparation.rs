@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 pub struct Preparation {
     /// The share of rows to test on, between 0 and 1; the number of rows is rounded up.
     pub test_fraction: f64,
+    /// Which fold of a cross-validation is tested on, of which [`Preparation::test_fraction`] is the share; none where one part is held out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold: Option<Fold>,
     /// How features are scaled, with statistics of the training rows alone.
     pub scale: Scale,
     /// The seed of the shuffle that splits.
@@ -17,6 +20,16 @@ pub struct Preparation {
     pub dtype: Dtype,
     /// Whether both sides hold the classes in the same proportions.
     pub stratify: bool,
+}
+
+/// One fold of a cross-validation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fold {
+    /// Its place, from 0.
+    pub index: usize,
+    /// The number of folds.
+    pub of: usize,
 }
 
 /// How features are scaled.

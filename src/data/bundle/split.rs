@@ -3,8 +3,12 @@
 //! The rows are shuffled once (a permutation from stream 0 of the seed). The first rows of that order that fit a quota
 //! go to the test side, all others to the training side, each side in shuffled order. Without stratification the quota
 //! is one number; with it, each class has its own, by largest remainder.
+//!
+//! For a cross-validation the shuffled rows are dealt to the folds in turn: row 0 to fold 0, row 1 to fold 1 … With
+//! stratification they are sorted by class before they are dealt (stably, so that a class stays shuffled), as by scikit-learn's
+//! `StratifiedKFold`: folds differ by one row at most, in whole and in each class.
 
-use super::preparation::Preparation;
+use super::preparation::{Fold, Preparation};
 use crate::data::dataset::{Dataset, Target};
 use crate::data::error::DataError;
 use crate::data::random;
@@ -40,8 +44,11 @@ pub fn split_sizes(rows: usize, test_fraction: f64) -> Result<(usize, usize), Da
 ///
 /// # Errors
 /// As [`split_sizes`]; or the split is stratified and the target is continuous, a class has a single row, or a side
-/// has fewer rows than there are classes.
+/// has fewer rows than there are classes; or there are fewer rows than folds.
 pub fn split(dataset: &Dataset, preparation: &Preparation) -> Result<Split, DataError> {
+    if let Some(fold) = preparation.fold {
+        return split_fold(dataset, preparation, fold);
+    }
     let rows = dataset.target.rows();
     let (train_rows, test_rows) = split_sizes(rows, preparation.test_fraction)?;
     let group_of: Box<dyn Fn(usize) -> usize>;
@@ -70,6 +77,34 @@ pub fn split(dataset: &Dataset, preparation: &Preparation) -> Result<Split, Data
         }
     }
     Ok(split)
+}
+
+/// One fold to test on, all others to train on.
+fn split_fold(dataset: &Dataset, preparation: &Preparation, fold: Fold) -> Result<Split, DataError> {
+    let rows = dataset.target.rows();
+    if rows < fold.of {
+        let dataset = dataset.name.clone();
+        return Err(DataError::TooManyFolds { dataset, rows, folds: fold.of });
+    }
+    let order = random::permutation(&mut random::stream(preparation.seed, 0), rows);
+    let mut dealt = order.clone();
+    if preparation.stratify {
+        let Target::Classes { labels, names } = &dataset.target else {
+            return Err(DataError::StratifyContinuous { dataset: dataset.name.clone() });
+        };
+        for (class, name) in (0..).zip(names) {
+            // A class with two rows has one to train on in every fold.
+            if labels.iter().filter(|label| **label == class).count() == 1 {
+                let (dataset, class) = (dataset.name.clone(), name.clone());
+                return Err(DataError::ClassTooSmall { dataset, class, rows: 1 });
+            }
+        }
+        dealt.sort_by_key(|row| labels[*row]);
+    }
+    let mut is_tested = vec![false; rows];
+    dealt.iter().skip(fold.index).step_by(fold.of).for_each(|row| is_tested[*row] = true);
+    let (test, train) = order.into_iter().partition(|row| is_tested[*row]);
+    Ok(Split { train, test })
 }
 
 fn check_classes(
@@ -129,7 +164,14 @@ mod tests {
     }
 
     fn preparation(test_fraction: f64, stratify: bool) -> Preparation {
-        Preparation { test_fraction, scale: Scale::None, seed: 42, dtype: Dtype::Float64, stratify }
+        Preparation {
+            test_fraction,
+            fold: None,
+            scale: Scale::None,
+            seed: 42,
+            dtype: Dtype::Float64,
+            stratify,
+        }
     }
 
     #[test]
@@ -182,7 +224,48 @@ mod tests {
         assert_ne!(split(&data, &base).unwrap(), split(&data, &other).unwrap());
     }
 
+    #[test]
+    fn folds_need_rows_and_classes_with_rows() {
+        let fold = |data: &Dataset, of, stratify| {
+            let preparation = Preparation { fold: Some(Fold { index: 0, of }), ..preparation(0.5, stratify) };
+            split(data, &preparation).map_err(|error| error.to_string())
+        };
+        let data = dataset(&[0, 0, 0, 1]);
+        assert_eq!(fold(&data, 5, false).unwrap_err(), "test has 4 rows, which cannot make 5 folds");
+        assert_eq!(
+            fold(&data, 2, true).unwrap_err(),
+            "class `1` of test has 1 row, but a stratified split needs 2 of each class"
+        );
+        assert!(fold(&data, 4, false).is_ok());
+    }
+
     proptest! {
+        #[test]
+        fn folds_are_tested_once_and_hold_the_classes_alike(
+            counts in prop::collection::vec(2..40_usize, 2..6),
+            folds in 2..8_usize,
+            stratify: bool,
+        ) {
+            let labels: Vec<i64> = counts.iter().zip(0..).flat_map(|(n, class)| vec![class; *n]).collect();
+            let data = dataset(&labels);
+            prop_assume!(folds <= labels.len());
+            let mut tested = vec![0; labels.len()];
+            for index in 0..folds {
+                let fold = Some(Fold { index, of: folds });
+                let found = split(&data, &Preparation { fold, ..preparation(0.5, stratify) }).unwrap();
+                let mut all: Vec<_> = found.train.iter().chain(&found.test).copied().collect();
+                all.sort_unstable();
+                prop_assert!(all.into_iter().eq(0..labels.len()));
+                prop_assert!(found.test.len() == labels.len() / folds || found.test.len() == labels.len().div_ceil(folds));
+                found.test.iter().for_each(|row| tested[*row] += 1);
+                for (class, count) in (0..).zip(&counts).filter(|_| stratify) {
+                    let of_class = found.test.iter().filter(|row| labels[**row] == class).count();
+                    prop_assert!(of_class == count / folds || of_class == count.div_ceil(folds));
+                }
+            }
+            prop_assert!(tested.iter().all(|times| *times == 1));
+        }
+
         #[test]
         fn every_row_is_on_one_side_and_classes_keep_their_shares(
             counts in prop::collection::vec(2..40_usize, 2..6),

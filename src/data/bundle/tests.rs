@@ -13,6 +13,7 @@ fn moons(rows: i64) -> Source {
 
 fn preparation() -> Preparation {
     Preparation {
+        fold: None,
         test_fraction: 0.25,
         scale: Scale::Standard,
         seed: 42,

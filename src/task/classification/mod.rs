@@ -1,20 +1,26 @@
 //! Classification: predict a class for every row.
 //!
 //! Raw outputs: `predictions` [test rows], the labels 0, 1 … of the bundle's classes, for every algorithm; each family names its own
-//! beside them.
+//! beside them. Tables by class have a column (or a row) for each class that occurs in the training rows, in ascending order: a model
+//! knows no others. `probabilities` and `joint_log_likelihood` [test rows, occurring classes] serve the metrics that need more than labels.
 
+mod bayes;
+mod logistic;
 pub mod metrics;
+mod neighbours;
+
+use ndarray::{Array2, Axis};
 
 use super::outputs::Outputs;
 use super::{Check, Family, Problem, Scores, Side, Task, TaskDef, TaskError};
 use crate::data::TargetKind;
-use crate::data::bundle::TEST_FEATURES;
+use crate::data::bundle::{TEST_FEATURES, TEST_TARGET, TRAIN_FEATURES, TRAIN_TARGET};
 
 /// The task `classification`.
 #[derive(Debug)]
 pub struct Classification;
 
-const FAMILIES: &[&dyn Family] = &[];
+const FAMILIES: &[&dyn Family] = &[&logistic::Logistic, &bayes::Bayes, &neighbours::Neighbours];
 
 impl Task for Classification {
     fn definition(&self) -> TaskDef {
@@ -36,8 +42,22 @@ impl Task for Classification {
         FAMILIES
     }
 
-    fn metrics(&self, problem: &Problem<'_>, outputs: &Outputs, _: &mut Scores) -> Result<(), TaskError> {
-        labels(problem, outputs)?;
+    fn metrics(
+        &self,
+        problem: &Problem<'_>,
+        outputs: &Outputs,
+        scores: &mut Scores,
+    ) -> Result<(), TaskError> {
+        let truth = problem.bundle.i64_vector(TEST_TARGET)?;
+        let predictions = labels(problem, outputs)?;
+        let probabilities = probabilities(problem, outputs)?;
+        let view = probabilities.as_ref().map(Array2::view);
+        for (name, value) in metrics::score(&truth, &predictions, None, view, classes(problem))? {
+            match value {
+                Ok(value) => scores.add(name, value),
+                Err(reason) => scores.undefine(name, reason.to_string()),
+            }
+        }
         Ok(())
     }
 
@@ -70,4 +90,100 @@ fn classes(problem: &Problem<'_>) -> usize {
 fn labels(problem: &Problem<'_>, outputs: &Outputs) -> Result<Vec<i64>, TaskError> {
     let classes = i64::try_from(classes(problem)).unwrap_or(i64::MAX);
     outputs.labels("predictions", problem.bundle.rows(TEST_FEATURES)?, 0..classes)
+}
+
+/// The probabilities of all classes of the data set, where the outputs tell them: 0 for a class that does not occur in the training rows.
+fn probabilities(problem: &Problem<'_>, outputs: &Outputs) -> Result<Option<Array2<f64>>, TaskError> {
+    let Some(name) = ["probabilities", "joint_log_likelihood"].into_iter().find(|name| outputs.has(name))
+    else {
+        return Ok(None);
+    };
+    let occurring = Occurring::of(&problem.bundle.i64_vector(TRAIN_TARGET)?);
+    let rows = problem.bundle.rows(TEST_FEATURES)?;
+    let mut given = outputs.matrix(name, (rows, occurring.labels.len()))?;
+    if name == "joint_log_likelihood" {
+        softmax(&mut given);
+    }
+    let mut all = Array2::zeros((rows, classes(problem)));
+    for (column, label) in given.axis_iter(Axis(1)).zip(&occurring.labels) {
+        if let Ok(class) = usize::try_from(*label) {
+            all.column_mut(class).assign(&column);
+        }
+    }
+    Ok(Some(all))
+}
+
+/// Replaces each row by `exp(v) / Σ exp(v)`, without overflow.
+fn softmax(values: &mut Array2<f64>) {
+    for mut row in values.outer_iter_mut() {
+        let largest = row.fold(f64::NEG_INFINITY, |m, z| m.max(*z));
+        row.mapv_inplace(|z| (z - largest).exp());
+        let sum = row.sum();
+        row /= sum;
+    }
+}
+
+/// The classes that occur in the training rows.
+#[derive(Debug, Clone)]
+struct Occurring {
+    /// Their labels, ascending.
+    labels: Vec<i64>,
+    /// For each training row, which of them it is.
+    of_rows: Vec<usize>,
+}
+
+impl Occurring {
+    fn of(target: &[i64]) -> Self {
+        let mut labels = target.to_vec();
+        labels.sort_unstable();
+        labels.dedup();
+        let of_rows = target.iter().map(|label| labels.partition_point(|l| l < label)).collect();
+        Self { labels, of_rows }
+    }
+
+    fn count(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Which of the occurring classes a label is.
+    fn position(&self, label: i64) -> Option<usize> {
+        self.labels.binary_search(&label).ok()
+    }
+}
+
+/// What a fit saw, and the rows that it was asked.
+#[derive(Debug)]
+struct Data {
+    train: Array2<f64>,
+    occurring: Occurring,
+    test: Array2<f64>,
+}
+
+impl Data {
+    fn of(problem: &Problem<'_>) -> Result<Self, TaskError> {
+        Ok(Self {
+            train: problem.bundle.f64_matrix(TRAIN_FEATURES)?,
+            occurring: Occurring::of(&problem.bundle.i64_vector(TRAIN_TARGET)?),
+            test: problem.bundle.f64_matrix(TEST_FEATURES)?,
+        })
+    }
+}
+
+/// The differences of one point of a contract, each with what it may be; the one that is the largest of its allowance is judged.
+fn worst(differences: impl IntoIterator<Item = (f64, f64)>) -> (f64, f64) {
+    let share =
+        |(difference, allowed): (f64, f64)| if difference == 0.0 { 0.0 } else { difference / allowed };
+    let larger = |a: (f64, f64), b: (f64, f64)| if share(b).total_cmp(&share(a)).is_gt() { b } else { a };
+    differences.into_iter().fold((0.0, f64::INFINITY), larger)
+}
+
+/// A point that is judged by a figure.
+fn figure_check(name: &str, (figure, allowed): (f64, f64), finding: impl FnOnce(bool) -> String) -> Check {
+    let agrees = super::within(figure, allowed);
+    Check {
+        agrees,
+        figure: Some(figure),
+        allowed: allowed.is_finite().then_some(allowed),
+        ..Check::disagreement(name, finding(agrees))
+    }
 }

@@ -1,1 +1,0 @@
-//! Scores of a classification: raw labels and scores against the classes, for every implementation alike.
