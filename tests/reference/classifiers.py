@@ -39,7 +39,11 @@ def bayes(x, y, test, name, **options):
 
 def neighbours(x, y, test, name, **options):
     m = KNeighborsClassifier(**options).fit(x, y)
-    return {"name": name, "predictions": m.predict(test), "probabilities": np.round(m.predict_proba(test), 12)}
+    return {
+        "name": name,
+        "predictions": m.predict(test),
+        "probabilities": np.round(m.predict_proba(test), 12),
+    }
 
 
 def case(algorithm, hyperparameters, accepted, refused):
@@ -66,7 +70,9 @@ def cases(x, y, test, big):
         ]
         refused = [
             logistic(*same, "another C", solver="newton-cholesky", tol=1e-12, **{**o, "C": 3 * c}),
-            logistic(*same, "a C off by a thousandth", tol=1e-12, solver="newton-cholesky", **{**o, "C": 1.001 * c}),
+            logistic(
+                *same, "a C off by a thousandth", tol=1e-12, solver="newton-cholesky", **{**o, "C": 1.001 * c}
+            ),
             logistic(*fewer, "fewer rows", solver="newton-cholesky", tol=1e-12, **o),
             logistic(*same, "a loose tolerance", tol=1e-2, **o),
         ]

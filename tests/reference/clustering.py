@@ -17,6 +17,10 @@ def shuffled(x, seed, test):
     return x[test:], x[:test]
 
 
+def scaled(x):
+    return preprocessing.StandardScaler().fit_transform(x)
+
+
 def back(labels, order):
     """Labels of permuted rows, in the rows' own order."""
     out = np.empty_like(labels)
@@ -137,11 +141,94 @@ def gaussian_mixture(name, x, k, covariance):
     }
 
 
+DRAWS = 12
+
+
+def parameters_of(x, labels, full, reg_covar):
+    """A mixture in which every row belongs to its cluster alone, as the adapter starts."""
+    groups = [x[labels == c] for c in range(labels.max() + 1)]
+    means = np.array([group.mean(axis=0) for group in groups])
+    if full:
+        ridge = reg_covar * np.eye(x.shape[1])
+        precisions = [
+            np.linalg.inv((g - m).T @ (g - m) / len(g) + ridge) for g, m in zip(groups, means, strict=True)
+        ]
+    else:
+        precisions = [1 / (g.var(axis=0) + reg_covar) for g in groups]
+    weights = np.array([len(group) for group in groups]) / len(x)
+    return {"weights_init": weights, "means_init": means, "precisions_init": np.array(precisions)}
+
+
+def share(x, labels):
+    """Inertia over the sum of squares about the mean of all rows."""
+    inertia = sum(((x[labels == c] - x[labels == c].mean(axis=0)) ** 2).sum() for c in np.unique(labels))
+    return inertia / ((x - x.mean(axis=0)) ** 2).sum()
+
+
+def kmeans_quality(name, x, k, alike, faulty):
+    """What k-means++ achieves over seeds, honestly and not. Easy rows forgive a bad start, hard ones show how starts are drawn."""
+
+    def draws(first, k=k, **settings):
+        return [
+            share(x, cluster.KMeans(k, random_state=first + i, **{"n_init": 10} | settings).fit_predict(x))
+            for i in range(DRAWS)
+        ]
+
+    def one_candidate(rows, k, random_state):
+        return cluster.kmeans_plusplus(rows, k, n_local_trials=1, random_state=random_state)[0]
+
+    def shuffles(seed):
+        labels = cluster.KMeans(k, n_init=1, random_state=0).fit_predict(x)
+        return share(x, labels[order(len(x), seed)])
+
+    all_draws = {
+        "other seeds": draws(100),
+        "one candidate": draws(200, init=one_candidate),
+        "Elkan's bounds": draws(300, algorithm="elkan"),
+        "one cluster fewer": draws(400, k=k - 1),
+        "one start drawn uniformly": draws(500, n_init=1, init="random"),
+        "random labels": [shuffles(i) for i in range(DRAWS)],
+    }
+    return {
+        "algorithm": "kmeans_plus_plus",
+        "name": name,
+        "scores": draws(0),
+        "accepted": {key: all_draws[key] for key in ("other seeds", "Elkan's bounds", *alike)},
+        "refused": {key: all_draws[key] for key in ("one cluster fewer", "random labels", *faulty)},
+    }
+
+
+def mixture_quality(name, x, k, covariance):
+    """The mean log-likelihood that mixtures achieve over seeds, honestly and not."""
+
+    def draws(first, k=k, rows=slice(None), covariance=covariance, n_init=10, **settings):
+        scores = []
+        for i in range(DRAWS):
+            labels = cluster.KMeans(k, n_init=n_init, random_state=first + i).fit_predict(x[rows])
+            start = parameters_of(x[rows], labels, covariance == "full", 1e-6)
+            model = mixture.GaussianMixture(k, covariance_type=covariance, **start, **settings)
+            scores.append(model.fit(x[rows]).score(x))
+        return scores
+
+    return {
+        "algorithm": "gaussian_mixture_quality",
+        "name": f"{name}, {covariance}",
+        "scores": draws(0),
+        "accepted": {"other seeds": draws(100)},
+        "refused": {
+            "one component fewer": draws(200, k=k - 1),
+            "other covariances": draws(300, covariance="diag" if covariance == "full" else "full"),
+            "half the rows": draws(400, rows=slice(0, None, 2)),
+        },
+    }
+
+
 iris = datasets.load_iris().data
 wine = datasets.load_wine().data
 moons = np.round(datasets.make_moons(300, noise=0.09, random_state=0)[0], 4)
 blobs = np.round(datasets.make_blobs(250, 3, centers=5, cluster_std=1.6, random_state=2)[0], 4)
 plain = np.round(np.random.default_rng(7).normal(size=(160, 4)), 4)
+overlapping = datasets.make_blobs(500, 5, centers=8, cluster_std=2.5, random_state=2)[0]
 # Whole numbers have many equal distances.
 lattice = np.random.default_rng(3).integers(0, 5, (60, 2)).astype(float)
 # Two groups of four, and between them a row that the nearest of each group reaches and needs.
@@ -168,5 +255,15 @@ out = [
     *(agglomerative("whole numbers", lattice, 6, linkage) for linkage in ("ward", "complete", "average")),
     gaussian_mixture("iris", iris, 3, "full"),
     gaussian_mixture("wine", wine, 3, "diag"),
+    kmeans_quality("wine", scaled(wine), 3, ["one candidate"], []),
+    kmeans_quality(
+        "digits", scaled(datasets.load_digits().data)[:900], 10, [], ["one start drawn uniformly"]
+    ),
+    kmeans_quality("blobs", scaled(overlapping), 8, ["one candidate"], ["one start drawn uniformly"]),
+    *(
+        mixture_quality(name, scaled(x), k, covariance)
+        for name, x, k in (("iris", iris, 3), ("wine", wine, 3), ("blobs", overlapping, 8))
+        for covariance in ("full", "diag")
+    ),
 ]
 write(__file__, out)

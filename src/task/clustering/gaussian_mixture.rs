@@ -19,8 +19,9 @@ use crate::task::outputs::Outputs;
 use crate::task::parameter::{ParameterDef, Value};
 use crate::task::{AlgorithmDef, Check, Family, Problem, Scores, Side, TaskError, largest};
 
-/// The default margin on `log_likelihood`, in nats a row. TODO
-const MARGIN: f64 = 0.05;
+/// The default margin on `log_likelihood`, in nats a row. Over seeds, scikit-learn 1.9.1 from the best of ten k-means runs spreads by less
+/// than 0.0005 (iris), 0.022 (wine) and 0.006 (8 overlapping groups); one component fewer costs 0.23 or more, 1.0 or more, and 0.027 or more.
+const MARGIN: f64 = 0.02;
 
 /// A label may be that of a component which is less probable by no more, in nats over the size of the log-probability: quadratic forms
 /// with covariances that are only just definite (a condition number of 1e8 and more) keep some seven digits.
@@ -184,6 +185,11 @@ mod tests {
             let checks = checks(&train, &test, ("rust/a", &fitted), ("python/b", &fitted));
             assert!(checks.iter().all(|c| c.agrees), "{checks:#?}");
         }
+    }
+
+    #[test]
+    fn the_margin_accepts_other_seeds_and_refuses_faults() {
+        reference::judge_qualities("gaussian_mixture_quality", MARGIN);
     }
 
     #[test]

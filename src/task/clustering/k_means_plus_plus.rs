@@ -5,14 +5,17 @@
 //! Where and when a run stops is not binding: what it achieves is.
 //!
 //! scikit-learn draws several candidates for each new centroid and keeps the best ("greedy" k-means++, Grunau et al. 2023); linfa draws
-//! one. With one run the difference shows in the quality; with the default of ten it is a small part of the margin.
+//! one. With ten runs the difference is far below the margin where groups are clear; on digits it is about 0.004, and may be told as
+//! another quality, which it is.
 
 use super::centroids::{Answer, Rows, nearest_check, own_predictions_check};
 use crate::task::outputs::Outputs;
 use crate::task::parameter::ParameterDef;
 use crate::task::{AlgorithmDef, Check, Family, Problem, Scores, Side, TaskError};
 
-/// The default margin on `inertia_share`: half a percent of the rows' sum of squares. TODO
+/// The default margin on `inertia_share`: half a percent of the rows' sum of squares. Over seeds, the best of ten starts of scikit-learn 1.9.1
+/// spread by 0.0001 (wine, 3 clusters), 0.0006 (8 overlapping groups) and 0.0045 (900 digits, 10). One cluster fewer costs 0.16, 0.014 and
+/// 0.027; one start drawn uniformly 0.0005 (there its answer is as good), 0.011 and 0.025.
 const MARGIN: f64 = 0.005;
 
 /// The family.
@@ -54,5 +57,15 @@ impl Family for KMeansPlusPlus {
         let (a, b) = (Answer::read(problem, contender.outputs)?, Answer::read(problem, baseline.outputs)?);
         let (rows, a, b) = (Rows::of(problem)?, (contender.name, &a), (baseline.name, &b));
         Ok(vec![nearest_check(&rows, a, b), own_predictions_check(&rows, a, b)])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::task::clustering::reference::judge_qualities;
+
+    #[test]
+    fn the_margin_accepts_other_seeds_and_refuses_faults() {
+        judge_qualities("kmeans_plus_plus", super::MARGIN);
     }
 }

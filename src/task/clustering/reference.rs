@@ -3,6 +3,9 @@
 use ndarray::{Array1, Array2};
 use serde_json::Value;
 
+use crate::stats::Interval;
+use crate::stats::equivalence::{Outcome, paired};
+
 /// One problem, or one answer to it.
 #[derive(Debug, Clone)]
 pub struct Case(Value);
@@ -14,6 +17,25 @@ pub fn cases(algorithm: &str) -> Vec<Case> {
     let cases: Vec<Case> = cases.map(|case| Case(case.clone())).collect();
     assert!(!cases.is_empty(), "there is no case of {algorithm}");
     cases
+}
+
+/// Judges the qualities over seeds of each problem as the runner does: those that must be equivalent, and those that must not.
+pub fn judge_qualities(algorithm: &str, margin: f64) {
+    let bounds = Interval { low: -margin, high: margin };
+    for case in cases(algorithm) {
+        let scores = case.vector("scores").to_vec();
+        let outcome = |others: &Array1<f64>| {
+            paired(&scores, &others.to_vec(), bounds, 0.05).unwrap_or_else(|e| panic!("{}: {e}", case.name()))
+        };
+        for (name, others) in case.case("accepted").vectors() {
+            let judged = outcome(&others);
+            assert_eq!(judged.outcome, Outcome::Equivalent, "{} {name}: {judged:?}", case.name());
+        }
+        for (name, others) in case.case("refused").vectors() {
+            let judged = outcome(&others);
+            assert_ne!(judged.outcome, Outcome::Equivalent, "{} {name}: {judged:?}", case.name());
+        }
+    }
 }
 
 impl Case {
@@ -46,6 +68,11 @@ impl Case {
         let mut values = Vec::new();
         flatten(&self.0[key], &mut values);
         Array1::from(values)
+    }
+
+    /// Each entry as a vector.
+    pub fn vectors(&self) -> Vec<(String, Array1<f64>)> {
+        self.0.as_object().unwrap().keys().map(|key| (key.clone(), self.vector(key))).collect()
     }
 
     pub fn matrix(&self, key: &str) -> Array2<f64> {
