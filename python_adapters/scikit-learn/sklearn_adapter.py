@@ -9,7 +9,7 @@ MODULES = {
     "regression": {
         "linear_models": ("ols", "ridge", "lasso", "elastic_net"),
     },
-    "classification": {},
+    "classification": {"classifiers": ("logistic_regression", "gaussian_nb", "knn")},
     "clustering": {
         "clusters": ("kmeans", "kmeans_plus_plus", "dbscan", "agglomerative", "gaussian_mixture"),
     },
