@@ -16,6 +16,8 @@ const VERSIONS: &[&str] = &[
     "linfa-nn",
     "linfa-trees",
     "linfa-reduction",
+    "linfa-clustering",
+    "kodama",
     "ndarray",
     "matrixmultiply",
     "faer",

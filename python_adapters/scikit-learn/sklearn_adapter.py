@@ -14,7 +14,9 @@ MODULES = {
         "classifiers": ("logistic_regression", "gaussian_nb", "knn"),
         "tree_classifiers": ("decision_tree", "random_forest"),
     },
-    "clustering": {},
+    "clustering": {
+        "clusters": ("kmeans", "kmeans_plus_plus", "dbscan", "agglomerative", "gaussian_mixture"),
+    },
     "decomposition": {"decomposition": ("pca",)},
 }
 

@@ -1,7 +1,9 @@
 //! Native implementations: one folder for each framework, one file for each algorithm, one registry.
 
 mod classes;
+mod clusters;
 mod faer;
+mod kodama;
 mod linear;
 mod linfa;
 mod smartcore;
@@ -34,7 +36,8 @@ pub struct Framework {
 }
 
 /// Every framework.
-const FRAMEWORKS: &[&Framework] = &[&linfa::FRAMEWORK, &faer::FRAMEWORK, &smartcore::FRAMEWORK];
+const FRAMEWORKS: &[&Framework] =
+    &[&linfa::FRAMEWORK, &faer::FRAMEWORK, &kodama::FRAMEWORK, &smartcore::FRAMEWORK];
 
 /// An algorithm of a task, as one framework computes it.
 pub trait Algorithm: Sync {
