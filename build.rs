@@ -18,6 +18,7 @@ const VERSIONS: &[&str] = &[
     "linfa-reduction",
     "linfa-clustering",
     "kodama",
+    "linfa-svm",
     "ndarray",
     "matrixmultiply",
     "faer",

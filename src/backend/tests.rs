@@ -24,6 +24,10 @@ fn registered() -> Vec<(&'static Framework, &'static dyn Algorithm, AlgorithmDef
     .collect()
 }
 
+/// Rows to fit where a model must come of it. Half the rows of no pair of classes are a whole number, so that at nu = 0.5 some support vector
+/// is free: linfa's nu-SVC has no finite answer without one.
+const ROWS: usize = 62;
+
 /// Arrays that a fit may see.
 struct Data {
     x: Array2<f64>,
@@ -93,7 +97,7 @@ fn apply(model: &dyn Fitted, rows: ArrayView2<'_, f64>) -> Answer {
 
 #[test]
 fn every_algorithm_reads_back_what_it_used_and_answers_rows_alike_in_any_batch() {
-    let data = Data::new(60, 4);
+    let data = Data::new(ROWS, 4);
     for (framework, algorithm, definition) in registered() {
         let name = format!("{} {}", framework.id, algorithm.name());
         let (asked, settings) = (usable(algorithm, &definition), defaults(&algorithm.settings()));
@@ -112,7 +116,7 @@ fn every_algorithm_reads_back_what_it_used_and_answers_rows_alike_in_any_batch()
             continue;
         }
         let all = apply(&*model, data.x.view());
-        assert_eq!(all.rows(), 60, "{name}");
+        assert_eq!(all.rows(), ROWS, "{name}");
         for (i, batch) in data.x.axis_chunks_iter(Axis(0), 7).enumerate() {
             let rows = 7 * i..7 * i + batch.nrows();
             assert!(
@@ -145,7 +149,7 @@ fn alike(a: &Answer, b: &Answer) -> bool {
 
 #[test]
 fn the_same_seed_gives_the_same_outputs() {
-    let data = Data::new(60, 4);
+    let data = Data::new(ROWS, 4);
     for (framework, algorithm, definition) in registered() {
         let (asked, settings) = (usable(algorithm, &definition), defaults(&algorithm.settings()));
         let outputs = || fit(algorithm, &asked, &settings, &data).unwrap().outputs(data.x.view()).unwrap();

@@ -10,6 +10,8 @@ pub mod knn;
 pub mod logistic;
 pub mod ols;
 pub mod pca;
+pub mod svm;
+pub mod svr;
 
 use super::Framework;
 use crate::worker::protocol::Blas;
@@ -28,6 +30,7 @@ pub const FRAMEWORK: Framework = Framework {
         ("linfa-nn", env!("BENCHRUN_VERSION_LINFA_NN")),
         ("linfa-trees", env!("BENCHRUN_VERSION_LINFA_TREES")),
         ("linfa-reduction", env!("BENCHRUN_VERSION_LINFA_REDUCTION")),
+        ("linfa-svm", env!("BENCHRUN_VERSION_LINFA_SVM")),
         ("ndarray", env!("BENCHRUN_VERSION_NDARRAY")),
     ],
     blas,
@@ -46,6 +49,9 @@ pub const FRAMEWORK: Framework = Framework {
         &knn::Knn,
         &decision_tree::DecisionTree,
         &pca::Pca,
+        &svm::SVC,
+        &svm::NU_SVC,
+        &svr::Svr,
     ],
 };
 
