@@ -112,7 +112,7 @@ class NuClassification(Classification):
 
 
 class LinearClassification(EstimatorModel):
-    """`LinearSVC`: liblinear, each class against the rest; the intercept is penalised (`intercept_scaling` 1)."""
+    """`LinearSVC`: liblinear, each class against the rest, with a penalised intercept."""
 
     estimator_class = LinearSVC
 

@@ -71,6 +71,13 @@ impl Estimator for Configured {
     fn fit<'t>(&self, training: &'t Training<'t>) -> Result<Box<dyn Fitted + 't>, String> {
         let (x, y) = checked(training)?;
         let classes = several(y)?;
+        // The gradient's norm is a sum of squares that the features bound; where it overflows, argmin's line search never ends.
+        if !x.iter().map(|v| v * v).sum::<f64>().is_finite() {
+            return Err(
+                "the squares of the training features overflow, on which linfa's line search does not end"
+                    .to_owned(),
+            );
+        }
         let data = DatasetBase::new(x, y);
         let kind = if classes.len() == 2 {
             let parameters = LogisticRegression::default()
