@@ -12,6 +12,7 @@ pub mod outputs;
 pub mod parameter;
 pub mod regression;
 pub mod svm;
+pub mod tree;
 
 use std::collections::BTreeMap;
 use std::path::Path;

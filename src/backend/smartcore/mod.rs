@@ -1,8 +1,12 @@
 //! `rust/smartcore`: classical machine learning in pure Rust, one thread, no BLAS. What it does not offer, and why, is in
 //! `docs/smartcore.md`.
 
+pub mod forest_regressor;
 pub mod knn;
 pub mod logistic;
+mod nodes;
+pub mod tree_classifier;
+pub mod tree_regressor;
 
 use ndarray::ArrayView2;
 use smartcore::linalg::basic::matrix::DenseMatrix;
@@ -18,7 +22,13 @@ pub const FRAMEWORK: Framework = Framework {
     blas,
     // It has no parallel code.
     set_threads: |_| 1,
-    algorithms: &[&logistic::Logistic, &knn::Knn],
+    algorithms: &[
+        &logistic::Logistic,
+        &knn::Knn,
+        &tree_classifier::TreeClassifier,
+        &tree_regressor::TreeRegressor,
+        &forest_regressor::ForestRegressor,
+    ],
 };
 
 /// smartcore multiplies in loops of its own.

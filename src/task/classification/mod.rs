@@ -8,6 +8,8 @@ mod bayes;
 mod logistic;
 pub mod metrics;
 mod neighbours;
+mod svm;
+pub mod trees;
 
 use ndarray::{Array2, Axis};
 
@@ -21,7 +23,13 @@ use crate::data::bundle::{TEST_FEATURES, TEST_TARGET, TRAIN_FEATURES, TRAIN_TARG
 #[derive(Debug)]
 pub struct Classification;
 
-const FAMILIES: &[&dyn Family] = &[&logistic::Logistic, &bayes::Bayes, &neighbours::Neighbours];
+const FAMILIES: &[&dyn Family] = &[
+    &logistic::Logistic,
+    &bayes::Bayes,
+    &neighbours::Neighbours,
+    &svm::SupportVectorClassifiers,
+    &trees::Trees,
+];
 
 impl Task for Classification {
     fn definition(&self) -> TaskDef {
@@ -34,7 +42,7 @@ impl Task for Classification {
             dtypes: vec!["float64".to_owned()],
             primary_phases: ["fit", "predict@1", "predict@all"].map(str::to_owned).to_vec(),
             headline_metrics: ["accuracy", "f1_macro"].map(str::to_owned).to_vec(),
-            lower_is_better: vec!["log_loss".to_owned()],
+            lower_is_better: ["log_loss", "duality_gap", "split_loss"].map(str::to_owned).to_vec(),
             algorithms: FAMILIES.iter().flat_map(|f| f.algorithms()).collect(),
         }
     }

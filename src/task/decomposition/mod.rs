@@ -2,6 +2,8 @@
 //!
 //! Raw outputs: `transformed` [test rows, components] for every algorithm; each family names its own beside them.
 
+pub mod pca;
+
 use super::outputs::Outputs;
 use super::{Check, Family, Problem, Scores, Side, Task, TaskDef, TaskError, largest, within};
 use crate::data::TargetKind;
@@ -11,7 +13,7 @@ use crate::data::bundle::TEST_FEATURES;
 #[derive(Debug)]
 pub struct Decomposition;
 
-const FAMILIES: &[&dyn Family] = &[];
+const FAMILIES: &[&dyn Family] = &[&pca::Pca];
 
 /// The default tolerance on transformed rows of algorithms that the task does not know, over the largest value.
 const TRANSFORMED: f64 = 1e-6;
@@ -28,7 +30,7 @@ impl Task for Decomposition {
             dtypes: vec!["float64".to_owned()],
             primary_phases: ["fit", "transform@1", "transform@all"].map(str::to_owned).to_vec(),
             headline_metrics: vec!["explained_variance_share".to_owned()],
-            lower_is_better: Vec::new(),
+            lower_is_better: ["reconstruction_error", "residual"].map(str::to_owned).to_vec(),
             algorithms: FAMILIES.iter().flat_map(|f| f.algorithms()).collect(),
         }
     }
