@@ -125,6 +125,7 @@ fn case(index: u32, bundle: &str) -> CaseRecord {
         binding: words(&["alpha", "fit_intercept"]),
         baseline: IMPLEMENTATIONS[1].to_owned(),
         bundle: Some(bundle.to_owned()),
+        folds: Vec::new(),
         threads: Some(1),
         dtype: Some("float64".to_owned()),
         device: Some("cpu".to_owned()),

@@ -8,10 +8,17 @@ from benchrun_kit import Model, Request, Unsupported
 MODULES = {
     "regression": {
         "linear_models": ("ols", "ridge", "lasso", "elastic_net"),
+        "support_vectors": ("svr",),
         "tree_regressors": ("decision_tree", "random_forest"),
     },
-    "classification": {"tree_classifiers": ("decision_tree", "random_forest")},
-    "clustering": {},
+    "classification": {
+        "classifiers": ("logistic_regression", "gaussian_nb", "knn"),
+        "support_vectors": ("svc", "nu_svc", "linear_svc"),
+        "tree_classifiers": ("decision_tree", "random_forest"),
+    },
+    "clustering": {
+        "clusters": ("kmeans", "kmeans_plus_plus", "dbscan", "agglomerative", "gaussian_mixture"),
+    },
     "decomposition": {"decomposition": ("pca",)},
 }
 

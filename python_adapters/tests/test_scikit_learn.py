@@ -17,7 +17,7 @@ ADAPTER = ADAPTERS / "scikit-learn"
 OFFERED = {
     entry["name"]: entry
     for entry in tomllib.loads((ADAPTER / "adapter.toml").read_text())["algorithms"]
-    if entry["task"] == "regression" and not entry["name"].endswith(("_tree", "_forest"))
+    if entry["task"] == "regression" and not entry["name"].endswith(("_tree", "_forest", "svr"))
 }
 HYPERPARAMETERS: dict[str, dict[str, Any]] = {
     "ols": {"fit_intercept": True},

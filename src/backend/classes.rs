@@ -20,6 +20,16 @@ pub fn checked<'t>(training: &Training<'t>) -> Result<(ArrayView2<'t, f64>, Arra
     Ok((training.features, labels))
 }
 
+/// That squared distances and norms of rows are finite: where they overflow, some libraries never end.
+///
+/// # Errors
+/// They are not.
+pub fn bounded(features: ArrayView2<'_, f64>) -> Result<(), String> {
+    // The square of a difference is at most twice the sum of both squares.
+    let bound = 4.0 * features.iter().map(|v| v * v).sum::<f64>();
+    if bound.is_finite() { Ok(()) } else { Err("the squares of the training features overflow".to_owned()) }
+}
+
 /// The labels that occur, ascending.
 pub fn occurring(labels: ArrayView1<'_, i64>) -> Vec<i64> {
     let mut occurring = labels.to_vec();

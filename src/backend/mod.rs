@@ -1,9 +1,15 @@
 //! Native implementations: one folder for each framework, one file for each algorithm, one registry.
 
 mod classes;
+mod clusters;
 mod faer;
+mod kernel_machine;
+mod kodama;
 mod linear;
 mod linfa;
+// Its own name is that of the crate it stands on.
+#[path = "ndarray/mod.rs"]
+mod on_ndarray;
 mod smartcore;
 mod tree;
 
@@ -34,7 +40,8 @@ pub struct Framework {
 }
 
 /// Every framework.
-const FRAMEWORKS: &[&Framework] = &[&linfa::FRAMEWORK, &faer::FRAMEWORK, &smartcore::FRAMEWORK];
+const FRAMEWORKS: &[&Framework] =
+    &[&linfa::FRAMEWORK, &faer::FRAMEWORK, &kodama::FRAMEWORK, &smartcore::FRAMEWORK, &on_ndarray::FRAMEWORK];
 
 /// An algorithm of a task, as one framework computes it.
 pub trait Algorithm: Sync {

@@ -3,7 +3,7 @@
 use statrs::function::gamma::ln_gamma;
 
 use super::distribution::{normal_quantile, t_critical};
-use super::error::{StatsError, check_open_unit, check_sample};
+use super::error::{StatsError, check_open_unit, check_sample, finite};
 use super::solve::root;
 use super::t_test::{self, TTest};
 use super::{Interval, noncentral_t};
@@ -63,11 +63,12 @@ pub fn hedges_g(a: &[f64], b: &[f64], alpha: f64) -> Result<EffectSize, StatsErr
 fn noncentrality(test: &TTest, alpha: f64) -> Result<EffectSize, StatsError> {
     check_open_unit("alpha", alpha)?;
     let (t, df) = (test.result.statistic, test.degrees_of_freedom);
+    // Twice the standard error of t as an estimate of the noncentrality, for large samples.
+    let reach = finite("the effect size", 2.0 * (1.0 + 0.5 * t * t / df).sqrt())?;
     let bound = |p: f64| {
         // The distribution function falls in the noncentrality.
         let excess = |noncentrality: f64| p - noncentral_t::cdf(t, df, noncentrality);
-        // Twice the standard error of t as an estimate of the noncentrality, for large samples.
-        let mut reach = 2.0 * (1.0 + 0.5 * t * t / df).sqrt();
+        let mut reach = reach;
         while excess(t - reach) > 0.0 || excess(t + reach) < 0.0 {
             reach *= 2.0;
         }
@@ -178,6 +179,7 @@ mod tests {
             cliffs_delta(&[1.0, f64::NAN], &[1.0, 2.0], 0.05),
             Err(StatsError::NonFinite { .. })
         ));
+        assert!(matches!(cohens_d(&[-1e-5, 1e-5], &[1e160, 1e160], 0.05), Err(StatsError::Overflow { .. })));
         for effect in [cohens_d, cohens_d_paired, hedges_g, cliffs_delta, vargha_delaney_a] {
             assert!(matches!(effect(&[1.0, 2.0], &[1.5, 4.0], 1.0), Err(StatsError::Parameter { .. })));
         }

@@ -16,10 +16,18 @@ pub enum MetricError {
         /// Number of predictions.
         predictions: usize,
     },
+    /// Labels do not belong to the rows.
+    #[error("there are {rows} rows but {labels} labels")]
+    UnequalRows {
+        /// Number of rows.
+        rows: usize,
+        /// Number of labels.
+        labels: usize,
+    },
     /// A value is NaN or infinite.
     #[error("{values} should be finite, but number {index} is {value}")]
     NonFinite {
-        /// Which values: `targets`, `predictions`, `coefficients`, `scores` or `probabilities`.
+        /// Which values: `targets`, `predictions`, `coefficients`, `scores`, `probabilities` or `features`.
         values: &'static str,
         /// Its place, from 0.
         index: usize,

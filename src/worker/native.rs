@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::hint::black_box;
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::path::Path;
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
@@ -44,7 +45,7 @@ impl From<io::Error> for Ended {
 pub fn run() -> io::Result<()> {
     let mut channel = Channel::take_over()?;
     let outcome = match Channel::request() {
-        Ok(request) => trial(&mut channel, &request),
+        Ok(request) => guarded(&mut channel, &request),
         Err(error) => Err(Ended::Failed { kind: "InvalidRequest", message: error.to_string() }),
     };
     let last = match outcome {
@@ -56,6 +57,17 @@ pub fn run() -> io::Result<()> {
         Err(Ended::Io(error)) => return Err(error),
     };
     channel.send(&last)
+}
+
+/// Runs the trial. A library that panics fails its trial as one that returns an error does; the panic's own words are in the log too.
+fn guarded(channel: &mut Channel, request: &Request) -> Result<(), Ended> {
+    let attempt = AssertUnwindSafe(|| trial(channel, request));
+    std::panic::catch_unwind(attempt).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+        let message = text.unwrap_or_else(|| "a library panicked without a message".to_owned());
+        Err(Ended::Failed { kind: "Panic", message })
+    })
 }
 
 fn failed<E: std::fmt::Display>(kind: &'static str) -> impl Fn(E) -> Ended {

@@ -8,10 +8,13 @@ use crate::support::{Place, ROOT};
 fn the_kit_passes_its_tests() {
     let place = Place::new();
     let interpreter = place.run(&["env", "sync", "python/scikit-learn"]).success().stdout;
+    let definitions = place.run(&["list", "algorithms", "--format", "json"]).success().stdout;
+    let definitions = place.write("algorithms.json", &definitions);
     let output = Command::new(interpreter.trim())
         .args(["-m", "unittest", "discover", "-s", "python_adapters/tests"])
         .current_dir(ROOT)
         .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("BENCHRUN_ALGORITHMS", definitions)
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&output.stderr);

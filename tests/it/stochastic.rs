@@ -44,7 +44,7 @@ fn quality_over_seeds_has_three_outcomes() {
     let folder = adapter(&place, "suspect");
     let spec = [
         SPEC.to_owned(),
-        experiment("honest", 5, "none", ""),
+        experiment("honest", 20, "none", ""),
         experiment("told", 5, "told", ""),
         experiment("hidden", 5, "hidden", ""),
         experiment("short", 1, "none", ""),

@@ -50,8 +50,8 @@ class Model(Protocol):
         """Construct the estimator and fit it, from nothing, on every call.
 
         Args:
-            arrays: row-major `train_features` [n, d] and, where the task has one, `train_target` [n]: numbers,
-                or the labels 0, 1 … of classes as int64. Not to be modified.
+            arrays: row-major `train_features` [n, d] and, where the task has one, `train_target` [n]:
+                numbers, or the labels 0, 1 … of classes as int64. Not to be modified.
         """
 
     def predict(self, features: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
-//! `rust/faer`: least squares and principal components written directly on faer, Rust's fastest dense linear algebra.
+//! `rust/faer`: methods written directly on faer, Rust's fastest dense linear algebra.
 //!
-//! linfa has no direct ridge; a Rust user who wants one writes these few lines, so they have a name of their own.
+//! linfa has no direct ridge and no k-means of Lloyd's; a Rust user who wants them writes these few lines, so they have a name of their own.
 
+pub mod k_means;
 mod linear_model;
 pub mod ols;
 pub mod pca;
@@ -15,11 +16,11 @@ use crate::worker::protocol::Blas;
 /// The framework.
 pub const FRAMEWORK: Framework = Framework {
     id: "rust/faer",
-    doc: "least squares and principal components written on faer, dense linear algebra in pure Rust",
+    doc: "methods written on faer, dense linear algebra in pure Rust",
     versions: &[("faer", env!("BENCHRUN_VERSION_FAER"))],
     blas,
     set_threads,
-    algorithms: &[&ols::Ols, &ridge::Ridge, &pca::Pca],
+    algorithms: &[&ols::Ols, &ridge::Ridge, &k_means::KMeans, &pca::Pca],
 };
 
 fn blas() -> Blas {

@@ -12,7 +12,7 @@ use linfa_logistic::{
 };
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-use crate::backend::classes::{checked, several};
+use crate::backend::classes::{bounded, checked, several};
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::task::parameter::{ParameterDef, Parameters, Value};
 
@@ -71,10 +71,8 @@ impl Estimator for Configured {
     fn fit<'t>(&self, training: &'t Training<'t>) -> Result<Box<dyn Fitted + 't>, String> {
         let (x, y) = checked(training)?;
         let classes = several(y)?;
-        // The line search has no cap, and never ends where the loss overflows.
-        if !x.iter().map(|v| v * v).sum::<f64>().is_finite() {
-            return Err("the features are so large that their squares overflow".to_owned());
-        }
+        // Where the norm of the gradient overflows, argmin's line search never ends.
+        bounded(x)?;
         let data = DatasetBase::new(x, y);
         let kind = if classes.len() == 2 {
             let parameters = LogisticRegression::default()

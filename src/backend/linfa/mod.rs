@@ -1,12 +1,17 @@
 //! `rust/linfa`: the scikit-learn of Rust, in pure Rust (no BLAS).
 
+pub mod dbscan;
 pub mod decision_tree;
 pub mod elastic_net;
+pub mod gaussian_mixture;
 pub mod gaussian_nb;
+pub mod k_means;
 pub mod knn;
 pub mod logistic;
 pub mod ols;
 pub mod pca;
+pub mod svm;
+pub mod svr;
 
 use super::Framework;
 use crate::worker::protocol::Blas;
@@ -17,6 +22,7 @@ pub const FRAMEWORK: Framework = Framework {
     doc: "linfa: classical machine learning in pure Rust",
     versions: &[
         ("linfa", env!("BENCHRUN_VERSION_LINFA")),
+        ("linfa-clustering", env!("BENCHRUN_VERSION_LINFA_CLUSTERING")),
         ("linfa-linear", env!("BENCHRUN_VERSION_LINFA_LINEAR")),
         ("linfa-elasticnet", env!("BENCHRUN_VERSION_LINFA_ELASTICNET")),
         ("linfa-logistic", env!("BENCHRUN_VERSION_LINFA_LOGISTIC")),
@@ -24,21 +30,28 @@ pub const FRAMEWORK: Framework = Framework {
         ("linfa-nn", env!("BENCHRUN_VERSION_LINFA_NN")),
         ("linfa-trees", env!("BENCHRUN_VERSION_LINFA_TREES")),
         ("linfa-reduction", env!("BENCHRUN_VERSION_LINFA_REDUCTION")),
+        ("linfa-svm", env!("BENCHRUN_VERSION_LINFA_SVM")),
         ("ndarray", env!("BENCHRUN_VERSION_NDARRAY")),
     ],
     blas,
-    // These algorithms have no parallel code.
-    set_threads: |_| 1,
+    set_threads,
     algorithms: &[
         &ols::Ols,
         &elastic_net::RIDGE,
         &elastic_net::LASSO,
         &elastic_net::ELASTIC_NET,
+        &k_means::K_MEANS,
+        &k_means::K_MEANS_PLUS_PLUS,
+        &dbscan::Dbscan,
+        &gaussian_mixture::GaussianMixture,
         &logistic::Logistic,
         &gaussian_nb::Gaussian,
         &knn::Knn,
         &decision_tree::DecisionTree,
         &pca::Pca,
+        &svm::SVC,
+        &svm::NU_SVC,
+        &svr::Svr,
     ],
 };
 
@@ -50,4 +63,12 @@ fn blas() -> Blas {
         architecture: None,
         threads: 1,
     }
+}
+
+/// Some algorithms share rayon's global pool, which would take every core. The calling thread is one of its threads, so that one thread
+/// computes where one is allowed, without handing work over.
+fn set_threads(threads: usize) -> usize {
+    // A pool that exists already keeps its size, which is what is told then.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).use_current_thread().build_global();
+    rayon::current_num_threads()
 }

@@ -8,7 +8,7 @@ use smartcore::neighbors::KNNWeightFunction;
 use smartcore::neighbors::knn_classifier::{KNNClassifier, KNNClassifierParameters};
 
 use super::matrix;
-use crate::backend::classes::{checked, occurring};
+use crate::backend::classes::{bounded, checked, occurring};
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::task::parameter::{ParameterDef, Parameters, Type, Value};
 
@@ -65,6 +65,8 @@ type Smartcore = KNNClassifier<f64, i64, DenseMatrix<f64>, Vec<i64>, Euclidian<f
 impl Estimator for Configured {
     fn fit<'t>(&self, training: &'t Training<'t>) -> Result<Box<dyn Fitted + 't>, String> {
         let (x, y) = checked(training)?;
+        // A cover tree of infinite distances recurses until the stack is full.
+        bounded(x)?;
         if self.parameters.k > x.nrows() {
             return Err(format!("{} neighbours are asked of {} training rows", self.parameters.k, x.nrows()));
         }

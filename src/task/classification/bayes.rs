@@ -17,9 +17,9 @@
 
 use ndarray::{Array1, Array2, ArrayView1, Axis};
 
-use super::{Data, figure_check, labels, worst};
+use super::{Data, figure_check, needed, worst};
 use crate::task::outputs::Outputs;
-use crate::task::parameter::{ParameterDef, Value};
+use crate::task::parameter::{ParameterDef, Parameters, Value};
 use crate::task::{AlgorithmDef, Check, Family, Problem, Scores, Side, TaskError, Tolerances, largest};
 
 /// The family.
@@ -42,7 +42,7 @@ impl Family for Bayes {
     }
 
     fn score(&self, problem: &Problem<'_>, outputs: &Outputs, _: &mut Scores) -> Result<(), TaskError> {
-        Answer::read(problem, outputs, &Data::of(problem)?)?;
+        Answer::read(outputs, &Data::of(problem)?)?;
         Ok(())
     }
 
@@ -52,14 +52,7 @@ impl Family for Bayes {
         contender: Side<'_>,
         baseline: Side<'_>,
     ) -> Result<Vec<Check>, TaskError> {
-        let data = Data::of(problem)?;
-        let smoothing = problem.hyperparameters.get("var_smoothing").and_then(Value::as_float);
-        let smoothing =
-            smoothing.ok_or_else(|| TaskError::Reference("`var_smoothing` is missing".to_owned()))?;
-        let exact = Exact::of(&data, smoothing).map_err(TaskError::Reference)?;
-        let a = Answer::read(problem, contender.outputs, &data)?;
-        let b = Answer::read(problem, baseline.outputs, &data)?;
-        Ok(compare(&exact, &data, (contender.name, &a), (baseline.name, &b), problem.tolerances))
+        judge(&Data::of(problem)?, problem.hyperparameters, (contender, baseline), problem.tolerances)
     }
 }
 
@@ -68,26 +61,27 @@ impl Family for Bayes {
 struct Answer {
     predictions: Vec<i64>,
     joint: Array2<f64>,
-    parameters: Option<Parameters>,
+    parameters: Option<Normal>,
 }
 
+/// The normal distributions of the classes.
 #[derive(Debug, Clone)]
-struct Parameters {
+struct Normal {
     priors: Array1<f64>,
     means: Array2<f64>,
     variances: Array2<f64>,
 }
 
 impl Answer {
-    fn read(problem: &Problem<'_>, outputs: &Outputs, data: &Data) -> Result<Self, TaskError> {
+    fn read(outputs: &Outputs, data: &Data) -> Result<Self, TaskError> {
         let (k, d) = (data.occurring.count(), data.train.ncols());
         let parameters = ["priors", "means", "variances"].iter().any(|name| outputs.has(name));
         Ok(Self {
-            predictions: labels(problem, outputs)?,
+            predictions: data.labels(outputs)?,
             joint: outputs.matrix("joint_log_likelihood", (data.test.nrows(), k))?,
             parameters: parameters
                 .then(|| -> Result<_, TaskError> {
-                    Ok(Parameters {
+                    Ok(Normal {
                         priors: outputs.vector("priors", k)?,
                         means: outputs.matrix("means", (k, d))?,
                         variances: outputs.matrix("variances", (k, d))?,
@@ -101,7 +95,7 @@ impl Answer {
 /// The exact answer, each number with what rounding may do to it.
 #[derive(Debug)]
 struct Exact {
-    parameters: Parameters,
+    parameters: Normal,
     mean_errors: Array2<f64>,
     variance_errors: Array2<f64>,
     joint: Array2<f64>,
@@ -125,7 +119,7 @@ impl Exact {
                 smoothed_error = smoothing * variance_error(mean, variance, rounding);
             }
         }
-        let mut parameters = Parameters {
+        let mut parameters = Normal {
             priors: Array1::zeros(k),
             means: Array2::zeros((k, d)),
             variances: Array2::zeros((k, d)),
@@ -183,7 +177,7 @@ fn variance_error(mean: f64, variance: f64, rounding: f64) -> f64 {
 /// Joint log-likelihoods of rows, and what the errors of the parameters and of the evaluation may do to each.
 #[expect(clippy::cast_precision_loss, reason = "a number of features")]
 fn evaluate(
-    parameters: &Parameters,
+    parameters: &Normal,
     mean_errors: &Array2<f64>,
     variance_errors: &Array2<f64>,
     rows: &Array2<f64>,
@@ -217,7 +211,19 @@ fn evaluate(
     (joint, errors)
 }
 
-/// Every point of the contract for one pair of answers.
+/// Every point of the contract for one pair of sides.
+pub(super) fn judge(
+    data: &Data,
+    parameters: &Parameters,
+    (contender, baseline): (Side<'_>, Side<'_>),
+    tolerances: &Tolerances,
+) -> Result<Vec<Check>, TaskError> {
+    let smoothing = needed(parameters, "var_smoothing", Value::as_float)?;
+    let exact = Exact::of(data, smoothing).map_err(TaskError::Reference)?;
+    let (a, b) = (Answer::read(contender.outputs, data)?, Answer::read(baseline.outputs, data)?);
+    Ok(compare(&exact, data, (contender.name, &a), (baseline.name, &b), tolerances))
+}
+
 fn compare(
     exact: &Exact,
     data: &Data,
@@ -271,7 +277,7 @@ fn likelihoods(exact: &Exact, a: (&str, &Answer), b: (&str, &Answer), tolerances
 }
 
 fn parameters(exact: &Exact, a: (&str, &Answer), b: (&str, &Answer)) -> Check {
-    let told: Vec<(&str, &Parameters)> =
+    let told: Vec<(&str, &Normal)> =
         [a, b].into_iter().filter_map(|(name, answer)| Some((name, answer.parameters.as_ref()?))).collect();
     let wrong: Vec<String> = told
         .iter()
@@ -346,6 +352,3 @@ fn label_check(
         },
     )
 }
-
-#[cfg(test)]
-mod tests;

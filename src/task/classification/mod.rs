@@ -8,11 +8,13 @@ mod bayes;
 mod logistic;
 pub mod metrics;
 mod neighbours;
+mod svm;
 pub mod trees;
 
 use ndarray::{Array2, Axis};
 
 use super::outputs::Outputs;
+use super::parameter::{Parameters, Value};
 use super::{Check, Family, Problem, Scores, Side, Task, TaskDef, TaskError};
 use crate::data::TargetKind;
 use crate::data::bundle::{TEST_FEATURES, TEST_TARGET, TRAIN_FEATURES, TRAIN_TARGET};
@@ -21,8 +23,13 @@ use crate::data::bundle::{TEST_FEATURES, TEST_TARGET, TRAIN_FEATURES, TRAIN_TARG
 #[derive(Debug)]
 pub struct Classification;
 
-const FAMILIES: &[&dyn Family] =
-    &[&logistic::Logistic, &bayes::Bayes, &neighbours::Neighbours, &trees::Trees];
+const FAMILIES: &[&dyn Family] = &[
+    &logistic::Logistic,
+    &bayes::Bayes,
+    &neighbours::Neighbours,
+    &svm::SupportVectorClassifiers,
+    &trees::Trees,
+];
 
 impl Task for Classification {
     fn definition(&self) -> TaskDef {
@@ -35,7 +42,7 @@ impl Task for Classification {
             dtypes: vec!["float64".to_owned()],
             primary_phases: ["fit", "predict@1", "predict@all"].map(str::to_owned).to_vec(),
             headline_metrics: ["accuracy", "f1_macro"].map(str::to_owned).to_vec(),
-            lower_is_better: ["log_loss", "split_loss"].map(str::to_owned).to_vec(),
+            lower_is_better: ["log_loss", "duality_gap", "split_loss"].map(str::to_owned).to_vec(),
             algorithms: FAMILIES.iter().flat_map(|f| f.algorithms()).collect(),
         }
     }
@@ -90,8 +97,11 @@ fn classes(problem: &Problem<'_>) -> usize {
 
 /// The labels of all test rows.
 fn labels(problem: &Problem<'_>, outputs: &Outputs) -> Result<Vec<i64>, TaskError> {
-    let classes = i64::try_from(classes(problem)).unwrap_or(i64::MAX);
-    outputs.labels("predictions", problem.bundle.rows(TEST_FEATURES)?, 0..classes)
+    known_labels(outputs, problem.bundle.rows(TEST_FEATURES)?, classes(problem))
+}
+
+fn known_labels(outputs: &Outputs, rows: usize, classes: usize) -> Result<Vec<i64>, TaskError> {
+    outputs.labels("predictions", rows, 0..i64::try_from(classes).unwrap_or(i64::MAX))
 }
 
 /// The probabilities of all classes of the data set, where the outputs tell them: 0 for a class that does not occur in the training rows.
@@ -159,6 +169,8 @@ struct Data {
     train: Array2<f64>,
     occurring: Occurring,
     test: Array2<f64>,
+    /// The number of classes of the data set.
+    classes: usize,
 }
 
 impl Data {
@@ -167,8 +179,23 @@ impl Data {
             train: problem.bundle.f64_matrix(TRAIN_FEATURES)?,
             occurring: Occurring::of(&problem.bundle.i64_vector(TRAIN_TARGET)?),
             test: problem.bundle.f64_matrix(TEST_FEATURES)?,
+            classes: classes(problem),
         })
     }
+
+    fn labels(&self, outputs: &Outputs) -> Result<Vec<i64>, TaskError> {
+        known_labels(outputs, self.test.nrows(), self.classes)
+    }
+}
+
+/// A hyperparameter that the contract needs.
+fn needed<T>(
+    parameters: &Parameters,
+    name: &str,
+    read: impl FnOnce(&Value) -> Option<T>,
+) -> Result<T, TaskError> {
+    let value = parameters.get(name).and_then(read);
+    value.ok_or_else(|| TaskError::Reference(format!("the hyperparameter `{name}` is missing")))
 }
 
 /// The differences of one point of a contract, each with what it may be; the one that is the largest of its allowance is judged.
@@ -189,3 +216,6 @@ fn figure_check(name: &str, (figure, allowed): (f64, f64), finding: impl FnOnce(
         ..Check::disagreement(name, finding(agrees))
     }
 }
+
+#[cfg(test)]
+mod tests;

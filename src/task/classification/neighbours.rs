@@ -6,7 +6,8 @@
 //! The vote has an exact answer but for three kinds of ties, each of which a framework may break as it likes (Cover & Hart 1967 leave them
 //! open too):
 //!
-//! * **The k-th distance**: points as far away as the k-th neighbour fill the last places in any order.
+//! * **The k-th distance**: points as far away as the k-th neighbour fill the last places in any order, so that shares are those of one way
+//!   to fill them.
 //! * **Votes**: the classes with the most votes are all allowed.
 //! * **Coincident points**, where votes are weighted by the inverse distance: points at distance 0 outvote all others. A
 //!   framework that computes `|x|² - 2xy + |y|²` may find their distance a little above 0, so any of their classes is allowed.
@@ -20,7 +21,7 @@ use std::collections::BTreeSet;
 
 use ndarray::{Array2, ArrayView1};
 
-use super::{Data, labels};
+use super::{Data, needed};
 use crate::task::outputs::Outputs;
 use crate::task::parameter::{ParameterDef, Parameters, Type, Value};
 use crate::task::{AlgorithmDef, Check, Family, Problem, Scores, Side, TaskError};
@@ -56,7 +57,7 @@ impl Family for Neighbours {
     }
 
     fn score(&self, problem: &Problem<'_>, outputs: &Outputs, _: &mut Scores) -> Result<(), TaskError> {
-        Answer::read(problem, outputs, &Data::of(problem)?)?;
+        Answer::read(outputs, &Data::of(problem)?)?;
         Ok(())
     }
 
@@ -66,11 +67,7 @@ impl Family for Neighbours {
         contender: Side<'_>,
         baseline: Side<'_>,
     ) -> Result<Vec<Check>, TaskError> {
-        let data = Data::of(problem)?;
-        let rule = Rule::of(problem.hyperparameters, data.train.nrows()).map_err(TaskError::Reference)?;
-        let a = Answer::read(problem, contender.outputs, &data)?;
-        let b = Answer::read(problem, baseline.outputs, &data)?;
-        Ok(compare(&data, rule, (contender.name, &a), (baseline.name, &b)))
+        judge(&Data::of(problem)?, problem.hyperparameters, (contender, baseline))
     }
 }
 
@@ -82,11 +79,11 @@ struct Answer {
 }
 
 impl Answer {
-    fn read(problem: &Problem<'_>, outputs: &Outputs, data: &Data) -> Result<Self, TaskError> {
+    fn read(outputs: &Outputs, data: &Data) -> Result<Self, TaskError> {
         let shape = (data.test.nrows(), data.occurring.count());
         let shares =
             outputs.has("probabilities").then(|| outputs.matrix("probabilities", shape)).transpose()?;
-        Ok(Self { predictions: labels(problem, outputs)?, shares })
+        Ok(Self { predictions: data.labels(outputs)?, shares })
     }
 }
 
@@ -98,13 +95,14 @@ struct Rule {
 }
 
 impl Rule {
-    fn of(parameters: &Parameters, rows: usize) -> Result<Self, String> {
-        let count = parameters.get("n_neighbors").and_then(Value::as_int);
-        let neighbours = count.and_then(|k| usize::try_from(k).ok()).ok_or("`n_neighbors` is missing")?;
+    fn of(parameters: &Parameters, rows: usize) -> Result<Self, TaskError> {
+        let whole = |value: &Value| value.as_int().and_then(|k| usize::try_from(k).ok());
+        let neighbours = needed(parameters, "n_neighbors", whole)?;
         if neighbours > rows {
-            return Err(format!("{neighbours} neighbours are asked of {rows} training rows"));
+            let reason = format!("{neighbours} neighbours are asked of {rows} training rows");
+            return Err(TaskError::Reference(reason));
         }
-        let weights = parameters.get("weights").and_then(Value::as_text).ok_or("`weights` is missing")?;
+        let weights = needed(parameters, "weights", |value| value.as_text().map(str::to_owned))?;
         Ok(Self { neighbours, by_distance: weights == "distance" })
     }
 }
@@ -112,10 +110,57 @@ impl Rule {
 /// The exact vote of one row, with the freedom that ties leave.
 #[derive(Debug)]
 struct Vote {
-    /// For each class, the least and the largest share that it can have.
-    shares: Vec<(f64, f64)>,
+    counted: Counted,
     /// Whether each class can win.
     may_win: Vec<bool>,
+}
+
+/// How the votes of one row come to be shares.
+#[derive(Debug)]
+enum Counted {
+    /// `places` of the points on the border join the votes that are certain.
+    Filled {
+        /// The certain votes for each class.
+        votes: Vec<f64>,
+        /// How many points of each class lie on the border.
+        border: Vec<usize>,
+        places: usize,
+        /// The weight of one vote from the border.
+        each: f64,
+        /// How much a vote may be wrong by rounding.
+        room: f64,
+    },
+    /// Training rows coincide with this one, and their classes share the vote as rounding has it.
+    Coincident(Vec<bool>),
+}
+
+impl Counted {
+    /// Whether some way to fill the places gives these shares.
+    #[expect(clippy::cast_precision_loss, reason = "numbers of neighbours")]
+    fn gives(&self, shares: ArrayView1<'_, f64>) -> bool {
+        match self {
+            Self::Filled { votes, border, places, each, room } => {
+                let total = votes.iter().sum::<f64>() + *places as f64 * each;
+                let mut filled = 0.0;
+                for ((share, certain), own) in shares.iter().zip(votes).zip(border) {
+                    let joined = (share * total - certain) / each;
+                    let whole = joined.round();
+                    if !((joined - whole).abs() * each <= *room && (0.0..=*own as f64).contains(&whole)) {
+                        return false;
+                    }
+                    filled += whole;
+                }
+                // A sum of whole numbers is exact; half a vote is no vote.
+                (filled - *places as f64).abs() < 0.5
+            }
+            // Points at a distance that rounding makes of 0 leave others a vote, though hardly one.
+            Self::Coincident(may) => {
+                let most = |may: &bool| if *may { 1.0 + SHARES } else { 1e-3 };
+                (shares.sum() - 1.0).abs() <= SHARES
+                    && shares.iter().zip(may).all(|(share, may)| (-SHARES..=most(may)).contains(share))
+            }
+        }
+    }
 }
 
 impl Vote {
@@ -160,20 +205,14 @@ impl Vote {
         if rule.by_distance {
             error += each * places as f64 * (2.0 * last_error / last);
         }
-        Self::with_places(&votes, &border, places, each, error)
+        Self::with_places(votes, border, places, each, error)
     }
 
-    /// Fills the last places from the border in the way that is worst and best for each class.
+    /// Fills the last places from the border in the way that is best for each class.
     #[expect(clippy::cast_precision_loss, reason = "numbers of neighbours")]
-    fn with_places(votes: &[f64], border: &[usize], places: usize, each: f64, error: f64) -> Self {
+    fn with_places(votes: Vec<f64>, border: Vec<usize>, places: usize, each: f64, error: f64) -> Self {
         let total = votes.iter().sum::<f64>() + places as f64 * each;
-        let waiting: usize = border.iter().sum();
         let room = error + SHARES * total;
-        let shares = votes.iter().zip(border).map(|(vote, own)| {
-            let least = places.saturating_sub(waiting - own) as f64 * each;
-            let most = places.min(*own) as f64 * each;
-            ((vote + least - room) / total, (vote + most + room) / total)
-        });
         let may_win = (0..votes.len()).map(|class| {
             let own = places.min(border[class]);
             let reached = votes[class] + own as f64 * each + 2.0 * room;
@@ -193,27 +232,35 @@ impl Vote {
             }
             left == 0
         });
-        Self { shares: shares.collect(), may_win: may_win.collect() }
+        let may_win = may_win.collect();
+        Self { counted: Counted::Filled { votes, border, places, each, room }, may_win }
     }
 
     /// The row coincides with training rows, which outvote all others, in shares that rounding decides.
     fn coincident(points: &[(f64, f64, usize)], classes: usize) -> Self {
         let mut may_win = vec![false; classes];
         points.iter().filter(|p| p.0 <= p.1).for_each(|p| may_win[p.2] = true);
-        let shares = may_win.iter().map(|&may| if may { (0.0, 1.0) } else { (0.0, 1e-3) }).collect();
-        Self { shares, may_win }
+        Self { counted: Counted::Coincident(may_win.clone()), may_win }
     }
 
     /// Whether an answer is one that the vote allows.
     fn allows(&self, class: Option<usize>, shares: Option<ArrayView1<'_, f64>>) -> bool {
         class.is_some_and(|class| self.may_win[class])
-            && shares.is_none_or(|shares| {
-                shares.iter().zip(&self.shares).all(|(share, (least, most))| share >= least && share <= most)
-            })
+            && shares.is_none_or(|shares| self.counted.gives(shares))
     }
 }
 
-/// The contract for one pair of answers.
+/// The contract for one pair of sides.
+pub(super) fn judge(
+    data: &Data,
+    parameters: &Parameters,
+    (contender, baseline): (Side<'_>, Side<'_>),
+) -> Result<Vec<Check>, TaskError> {
+    let rule = Rule::of(parameters, data.train.nrows())?;
+    let (a, b) = (Answer::read(contender.outputs, data)?, Answer::read(baseline.outputs, data)?);
+    Ok(compare(data, rule, (contender.name, &a), (baseline.name, &b)))
+}
+
 fn compare(data: &Data, rule: Rule, a: (&str, &Answer), b: (&str, &Answer)) -> Vec<Check> {
     let rows = data.test.nrows();
     let differing: Vec<usize> = (0..rows).filter(|&i| differ(a.1, b.1, i)).collect();
@@ -264,6 +311,3 @@ fn differ(a: &Answer, b: &Answer, row: usize) -> bool {
     };
     a.predictions[row] != b.predictions[row] || shares
 }
-
-#[cfg(test)]
-mod tests;

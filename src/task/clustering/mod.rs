@@ -2,21 +2,40 @@
 //!
 //! Raw outputs: `labels` [training rows], from 0, or -1 for rows that belong to no cluster, for every algorithm; each family names its
 //! own beside them. The number of a cluster means nothing: partitions are compared up to a permutation of clusters.
+//!
+//! Metrics look at the training rows and their labels; where the data set has classes, which no fit sees, the labels are compared with
+//! them too.
 
+mod agglomerative;
+mod centroids;
+mod dbscan;
+mod gaussian_mixture;
+mod k_means;
+mod k_means_plus_plus;
+pub mod linkage;
+pub mod matching;
 pub mod metrics;
-
-use std::collections::BTreeMap;
+pub mod mixture;
+pub mod neighbours;
 
 use super::outputs::Outputs;
+use super::parameter::{ParameterDef, Type, Value};
 use super::{Check, Family, Problem, Scores, Side, Task, TaskDef, TaskError};
 use crate::data::TargetKind;
-use crate::data::bundle::TRAIN_FEATURES;
+use crate::data::bundle::{TRAIN_FEATURES, TRAIN_TARGET};
+use matching::Matching;
 
 /// The task `clustering`.
 #[derive(Debug)]
 pub struct Clustering;
 
-const FAMILIES: &[&dyn Family] = &[];
+const FAMILIES: &[&dyn Family] = &[
+    &k_means::KMeans,
+    &k_means_plus_plus::KMeansPlusPlus,
+    &dbscan::Dbscan,
+    &agglomerative::Agglomerative,
+    &gaussian_mixture::GaussianMixture,
+];
 
 impl Task for Clustering {
     fn definition(&self) -> TaskDef {
@@ -38,8 +57,26 @@ impl Task for Clustering {
         FAMILIES
     }
 
-    fn metrics(&self, problem: &Problem<'_>, outputs: &Outputs, _: &mut Scores) -> Result<(), TaskError> {
-        labels(problem, outputs)?;
+    fn metrics(
+        &self,
+        problem: &Problem<'_>,
+        outputs: &Outputs,
+        scores: &mut Scores,
+    ) -> Result<(), TaskError> {
+        let labels = labels(problem, outputs)?;
+        let features = problem.bundle.f64_matrix(TRAIN_FEATURES)?;
+        for (name, value) in metrics::score(features.view(), &labels)? {
+            match value {
+                Ok(value) => scores.add(name, value),
+                Err(reason) => scores.undefine(name, reason.to_string()),
+            }
+        }
+        if problem.bundle.manifest().target == TargetKind::Classes {
+            let classes = problem.bundle.i64_vector(TRAIN_TARGET)?;
+            for (name, value) in metrics::partition::score(&classes, &labels)? {
+                scores.add(name, value);
+            }
+        }
         Ok(())
     }
 
@@ -53,11 +90,8 @@ impl Task for Clustering {
         if problem.stochastic {
             return Ok(vec![Check::agreement("outputs", "both labelled every training row".to_owned())]);
         }
-        Ok(vec![if same_partition(&a, &b) {
-            Check::agreement("labels", "the same partition of the training rows".to_owned())
-        } else {
-            Check::disagreement("labels", "the partitions of the training rows differ".to_owned())
-        }])
+        let differing = Matching::of(&a, &b).differing(&a, &b).len();
+        Ok(vec![if differing == 0 { same_partition() } else { other_partition(differing, a.len(), "") }])
     }
 }
 
@@ -67,24 +101,34 @@ fn labels(problem: &Problem<'_>, outputs: &Outputs) -> Result<Vec<i64>, TaskErro
     outputs.labels("labels", rows, -1..i64::try_from(rows).unwrap_or(i64::MAX))
 }
 
-/// Whether two labellings differ in the clusters' numbers alone. No cluster (-1) is no number.
-fn same_partition(a: &[i64], b: &[i64]) -> bool {
-    let (mut forth, mut back) = (BTreeMap::from([(-1, -1)]), BTreeMap::from([(-1, -1)]));
-    a.len() == b.len()
-        && a.iter()
-            .zip(b)
-            .all(|(x, y)| *forth.entry(*x).or_insert(*y) == *y && *back.entry(*y).or_insert(*x) == *x)
+/// The number of clusters that was asked for.
+fn count(problem: &Problem<'_>, parameter: &str) -> usize {
+    let asked = problem.hyperparameters.get(parameter).and_then(Value::as_int);
+    asked.and_then(|k| usize::try_from(k).ok()).unwrap_or(0)
+}
+
+/// A binding choice of names.
+fn choice(name: &str, choices: &[&str], default: &str, doc: &str) -> ParameterDef {
+    ParameterDef {
+        ty: Type::Choice,
+        choices: choices.iter().map(|c| (*c).to_owned()).collect(),
+        default: Value::Text(default.to_owned()),
+        ..ParameterDef::boolean(name, false, doc)
+    }
+}
+
+fn same_partition() -> Check {
+    Check::agreement("clusters", "the same clusters, up to their numbers".to_owned())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a number of rows")]
+fn other_partition(differing: usize, rows: usize, why: &str) -> Check {
+    Check {
+        figure: Some(differing as f64),
+        allowed: Some(0.0),
+        ..Check::disagreement("clusters", format!("{differing} of {rows} rows are in other clusters{why}"))
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::same_partition;
-
-    #[test]
-    fn partitions_are_equal_up_to_the_clusters_numbers() {
-        assert!(same_partition(&[0, 0, 1, -1], &[3, 3, 0, -1]));
-        assert!(!same_partition(&[0, 0, 1, 1], &[0, 0, 1, 0]));
-        assert!(!same_partition(&[0, 0, 1, 1], &[0, 0, 0, 0]), "two clusters in one");
-        assert!(!same_partition(&[0, 0, -1, -1], &[0, 0, 1, 1]), "no cluster is not a cluster");
-    }
-}
+mod reference;

@@ -5,6 +5,7 @@
 pub mod linear;
 mod linear_models;
 pub mod metrics;
+mod svr;
 pub mod trees;
 
 use ndarray::Array1;
@@ -22,7 +23,8 @@ pub const PREDICTIONS: f64 = 1e-6;
 #[derive(Debug)]
 pub struct Regression;
 
-const FAMILIES: &[&dyn Family] = &[&linear_models::LinearModels, &trees::Trees];
+const FAMILIES: &[&dyn Family] =
+    &[&linear_models::LinearModels, &svr::SupportVectorRegression, &trees::Trees];
 
 impl Task for Regression {
     fn definition(&self) -> TaskDef {
@@ -35,9 +37,18 @@ impl Task for Regression {
             dtypes: vec!["float64".to_owned()],
             primary_phases: ["fit", "predict@1", "predict@all"].map(str::to_owned).to_vec(),
             headline_metrics: ["r2", "rmse"].map(str::to_owned).to_vec(),
-            lower_is_better: ["mse", "rmse", "mae", "max_error", "mape", "residual_std", "split_loss"]
-                .map(str::to_owned)
-                .to_vec(),
+            lower_is_better: [
+                "mse",
+                "rmse",
+                "mae",
+                "max_error",
+                "mape",
+                "residual_std",
+                "duality_gap",
+                "split_loss",
+            ]
+            .map(str::to_owned)
+            .to_vec(),
             algorithms: FAMILIES.iter().flat_map(|f| f.algorithms()).collect(),
         }
     }

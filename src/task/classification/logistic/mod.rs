@@ -20,9 +20,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ndarray::Array2;
 
-use super::{Data, figure_check, labels, worst};
+use super::{Data, figure_check, needed, worst};
 use crate::task::outputs::Outputs;
-use crate::task::parameter::{ParameterDef, Value};
+use crate::task::parameter::{ParameterDef, Parameters, Value};
 use crate::task::{
     AlgorithmDef, Check, Family, Problem, Scores, Side, TaskError, Tolerances, largest, within,
 };
@@ -70,8 +70,8 @@ impl Family for Logistic {
 
     fn score(&self, problem: &Problem<'_>, outputs: &Outputs, scores: &mut Scores) -> Result<(), TaskError> {
         let data = Data::of(problem)?;
-        let answer = Answer::read(problem, outputs, &data)?;
-        let convex = match Convex::of(problem, &data) {
+        let answer = Answer::read(outputs, &data)?;
+        let convex = match Convex::of(&data, problem.hyperparameters, problem.bundle.hash()) {
             Ok(convex) => convex,
             // The data are at fault, not the trial: its other metrics stand, and no pair will be comparable.
             Err(TaskError::Reference(reason)) => {
@@ -94,10 +94,13 @@ impl Family for Logistic {
         baseline: Side<'_>,
     ) -> Result<Vec<Check>, TaskError> {
         let data = Data::of(problem)?;
-        let convex = Convex::of(problem, &data)?;
-        let a = Answer::read(problem, contender.outputs, &data)?;
-        let b = Answer::read(problem, baseline.outputs, &data)?;
-        Ok(compare(&convex, &data, (contender.name, &a), (baseline.name, &b), problem.tolerances))
+        judge(
+            &data,
+            problem.hyperparameters,
+            problem.bundle.hash(),
+            (contender, baseline),
+            problem.tolerances,
+        )
     }
 }
 
@@ -110,11 +113,11 @@ struct Answer {
 }
 
 impl Answer {
-    fn read(problem: &Problem<'_>, outputs: &Outputs, data: &Data) -> Result<Self, TaskError> {
+    fn read(outputs: &Outputs, data: &Data) -> Result<Self, TaskError> {
         let k = data.occurring.count();
         let heads = if k == 2 { 1 } else { k };
         Ok(Self {
-            predictions: labels(problem, outputs)?,
+            predictions: data.labels(outputs)?,
             probabilities: outputs
                 .has("probabilities")
                 .then(|| outputs.matrix("probabilities", (data.test.nrows(), k)))
@@ -138,14 +141,12 @@ static CERTIFIED: Mutex<VecDeque<(String, Result<Arc<Reference>, String>)>> = Mu
 const KEPT: usize = 4;
 
 impl<'a> Convex<'a> {
-    fn of(problem: &Problem<'_>, data: &'a Data) -> Result<Self, TaskError> {
-        let missing = |name: &str| TaskError::Reference(format!("`{name}` is missing"));
-        let parameters = problem.hyperparameters;
-        let c = parameters.get("C").and_then(Value::as_float).ok_or_else(|| missing("C"))?;
-        let intercept = parameters.get("fit_intercept").and_then(Value::as_bool);
-        let objective = objective(data, c, intercept.ok_or_else(|| missing("fit_intercept"))?)
-            .map_err(TaskError::Reference)?;
-        let key = format!("{} {} {}", problem.bundle.hash(), c.to_bits(), objective.intercept);
+    /// `bundle` is the hash of the bundle that holds the data.
+    fn of(data: &'a Data, parameters: &Parameters, bundle: &str) -> Result<Self, TaskError> {
+        let c = needed(parameters, "C", Value::as_float)?;
+        let intercept = needed(parameters, "fit_intercept", Value::as_bool)?;
+        let objective = objective(data, c, intercept).map_err(TaskError::Reference)?;
+        let key = format!("{bundle} {} {intercept}", c.to_bits());
         let mut kept = CERTIFIED.lock().unwrap_or_else(PoisonError::into_inner);
         let known = kept.iter().find(|(k, _)| *k == key).map(|(_, reference)| reference.clone());
         let reference = known.unwrap_or_else(|| {
@@ -174,7 +175,19 @@ fn objective(data: &Data, c: f64, intercept: bool) -> Result<Objective<'_>, Stri
     Ok(Objective { features: data.train.view(), classes: &data.occurring.of_rows, count, c, intercept })
 }
 
-/// Every point of the contract for one pair of answers.
+/// Every point of the contract for one pair of sides.
+pub(super) fn judge(
+    data: &Data,
+    parameters: &Parameters,
+    bundle: &str,
+    (contender, baseline): (Side<'_>, Side<'_>),
+    tolerances: &Tolerances,
+) -> Result<Vec<Check>, TaskError> {
+    let convex = Convex::of(data, parameters, bundle)?;
+    let (a, b) = (Answer::read(contender.outputs, data)?, Answer::read(baseline.outputs, data)?);
+    Ok(compare(&convex, data, (contender.name, &a), (baseline.name, &b), tolerances))
+}
+
 fn compare(
     convex: &Convex<'_>,
     data: &Data,
@@ -330,6 +343,3 @@ fn label_check(
         Check::agreement("labels", "labels equal on every test row".to_owned())
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -384,3 +384,81 @@ fn search(newton: &Newton<'_, '_>, from: &Point, step: &Col<f64>, squared: f64) 
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows() -> (Array2<f64>, Vec<usize>) {
+        // Three overlapping classes on features of different scales and means.
+        let number = |value: usize| f64::from(u32::try_from(value).unwrap());
+        let x = Array2::from_shape_fn((60, 3), |(i, j)| {
+            (number(i * 7 + j * 13 + i * j).sin() + number(i % 3) * 0.4) * [1.0, 20.0, 0.1][j] + 5.0
+        });
+        (x, (0..60).map(|i| i % 3).collect())
+    }
+
+    /// An answer moved along any direction is as far from the optimum as the bound says, or nearer.
+    #[test]
+    fn decision_values_stay_within_the_bound() {
+        let (x, three) = rows();
+        let two: Vec<usize> = three.iter().map(|c| c % 2).collect();
+        for (classes, count) in [(&two, 2), (&three, 3)] {
+            for (c, intercept) in [(1.0, true), (100.0, false), (0.01, true)] {
+                let objective = Objective { features: x.view(), classes, count, c, intercept };
+                let reference = Reference::solve(&objective).unwrap();
+                let optimum = centred(&reference.model.decide(x.view()));
+                let amplification = reference.amplification(x.view());
+                for at in reference.model.coefficients.indexed_iter().map(|(at, _)| at) {
+                    for step in [1e-4, -1e-2, 0.5] {
+                        let mut moved = reference.model.clone();
+                        moved.coefficients[at] += step;
+                        if intercept {
+                            moved.intercepts[at.0] -= step * x.column(at.1).mean().unwrap();
+                        }
+                        let gap = reference.gap(objective.of(&moved));
+                        assert!(gap > 0.0, "no answer is below the minimum: {gap}");
+                        let reach = reference.reach(gap);
+                        let values = centred(&moved.decide(x.view()));
+                        for ((a, b), factor) in values.iter().zip(&optimum).zip(&amplification) {
+                            let bound = reach * factor * (1.0 + 1e-6) + 1e-9;
+                            assert!(
+                                (a - b).abs() <= bound,
+                                "{count} classes, C = {c}: {} beyond {bound}",
+                                a - b
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// A common shift of the intercepts is the same model.
+    #[test]
+    fn a_shift_of_the_intercepts_changes_nothing() {
+        let (x, classes) = rows();
+        let objective =
+            Objective { features: x.view(), classes: &classes, count: 3, c: 1.0, intercept: true };
+        let reference = Reference::solve(&objective).unwrap();
+        let mut shifted = reference.model.clone();
+        shifted.intercepts += 3.0;
+        assert!(reference.gap(objective.of(&shifted)).abs() < 1e-14);
+        let difference = centred(&shifted.decide(x.view())) - centred(&reference.model.decide(x.view()));
+        assert!(difference.iter().all(|d| d.abs() < 1e-12));
+    }
+
+    #[test]
+    fn separable_rows_have_a_minimum_under_a_weak_penalty() {
+        let x = Array2::from_shape_fn((8, 1), |(i, _)| if i < 4 { -1.0 } else { 1.0 });
+        let classes: Vec<usize> = (0..8).map(|i| usize::from(i >= 4)).collect();
+        for c in [1.0, 1e6] {
+            let objective = Objective { features: x.view(), classes: &classes, count: 2, c, intercept: true };
+            let reference = Reference::solve(&objective).unwrap();
+            // By symmetry the intercept is 0, and w solves w = 8 C / (1 + exp w).
+            let w = reference.model.coefficients[[0, 0]];
+            assert!((w - 8.0 * c / (1.0 + w.exp())).abs() < 1e-8 * w, "{w}");
+            assert!(reference.model.intercepts[0].abs() < 1e-9);
+        }
+    }
+}

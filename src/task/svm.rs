@@ -1,1 +1,0 @@
-//! Certificates of support vector machines: objectives and duality gaps from raw parameters, whoever found these.
