@@ -8,6 +8,7 @@ use linfa::traits::{Fit, Predict};
 use linfa_reduction::Pca as LinfaPca;
 use ndarray::{Array2, ArrayView2, Axis};
 
+use crate::backend::classes::bounded;
 use crate::backend::tree::{checked, told, whole};
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::task::parameter::Parameters;
@@ -46,9 +47,7 @@ impl Estimator for Configured {
             ));
         }
         // linfa panics where a product overflows.
-        if !x.iter().map(|v| v * v).sum::<f64>().is_finite() {
-            return Err("the features are so large that their squares overflow".to_owned());
-        }
+        bounded(x)?;
         let fitted =
             LinfaPca::params(self.components).fit(&DatasetBase::new(x, ())).map_err(|e| e.to_string())?;
         let found = fitted.components().nrows();
