@@ -205,7 +205,7 @@ fn native_components_are_right_where_their_libraries_are() {
     assert_eq!(wrong, WRONG);
 }
 
-/// Where 3 k is more than the lesser of rows and features LOBPCG ends early, and beyond the rank nothing is found.
+/// Where 3 k is more than the lesser of rows and features LOBPCG may end early, and beyond the rank nothing is found.
 const WRONG: [&str; 5] = [
     "rust/linfa equal pairs 4",
     "rust/linfa wide 4",
