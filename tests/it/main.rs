@@ -5,6 +5,7 @@ mod blocks;
 mod calibrate;
 mod commands;
 mod compare;
+mod degenerate;
 mod folds;
 mod frauds;
 mod import;
