@@ -144,7 +144,7 @@ fn grown(
 #[test]
 fn native_trees_are_certified_where_their_libraries_are_right() {
     let file: Json = serde_json::from_str(include_str!("../../../../tests/reference/trees.json")).unwrap();
-    let mut wrong = Vec::new();
+    let (mut wrong, mut details) = (Vec::new(), Vec::new());
     for (implementation, kind, task) in [
         ("rust/linfa", "classes", "classification"),
         ("rust/smartcore", "classes", "classification"),
@@ -170,14 +170,17 @@ fn native_trees_are_certified_where_their_libraries_are_right() {
                     Rules::of(&asked),
                 );
                 if found.loss > SPLIT {
-                    println!("{implementation} {name} {change:?}: {:e} {}", found.loss, found.finding);
+                    details.push(format!(
+                        "{implementation} {name} {change:?}: {:e} {}",
+                        found.loss, found.finding
+                    ));
                     wrong.push(format!("{implementation} {name}"));
                 }
             }
         }
     }
     wrong.dedup();
-    assert_eq!(wrong, WRONG);
+    assert_eq!(wrong, WRONG, "{details:#?}");
 }
 
 /// Features with ties, and for smartcore least sizes of leaves.
