@@ -52,32 +52,15 @@ impl Tree {
         &self.values[leaf.feature as usize * self.width..][..self.width]
     }
 
-    /// The child of a node to which a row goes; a leaf stays.
+    /// The leaf of a row.
     #[inline]
-    fn next(&self, node: Node, row: &[f64]) -> Node {
-        if node.below == 0 {
-            return node;
+    fn leaf(&self, row: &[f64]) -> Node {
+        let mut node = self.nodes[0];
+        while node.below != 0 {
+            let above = usize::from(row[node.feature as usize] > node.threshold);
+            node = self.nodes[node.below as usize + above];
         }
-        let above = usize::from(row[node.feature as usize] > node.threshold);
-        self.nodes[node.below as usize + above]
-    }
-
-    /// Adds what the leaves of rows, each of `d` numbers, say to sums of `width` numbers a row.
-    fn add(&self, rows: &[f64], d: usize, sums: &mut [f64]) {
-        for (rows, sums) in rows.chunks(ABREAST * d).zip(sums.chunks_mut(ABREAST * self.width)) {
-            let mut at = [self.nodes[0]; ABREAST];
-            let mut open = true;
-            while open {
-                open = false;
-                for (node, row) in at.iter_mut().zip(rows.chunks_exact(d)) {
-                    *node = self.next(*node, row);
-                    open |= node.below != 0;
-                }
-            }
-            for (leaf, sums) in at.iter().zip(sums.chunks_exact_mut(self.width)) {
-                sums.iter_mut().zip(self.says(*leaf)).for_each(|(sum, value)| *sum += value);
-            }
-        }
+        node
     }
 
     /// The number of leaves.
@@ -100,9 +83,6 @@ impl Tree {
     }
 }
 
-/// So many rows go down a tree together: each waits for its next node, and the waits overlap.
-const ABREAST: usize = 8;
-
 /// The sums of what each of the trees says of rows [m, d], `width` numbers a row.
 pub fn sums(trees: &[Tree], rows: ArrayView2<'_, f64>) -> Vec<f64> {
     let width = trees.first().map_or(1, |tree| tree.width);
@@ -112,7 +92,9 @@ pub fn sums(trees: &[Tree], rows: ArrayView2<'_, f64>) -> Vec<f64> {
     let mut sums = vec![0.0; m * width];
     // Tree by tree, so that its nodes stay in the cache.
     for tree in trees {
-        tree.add(values, d.max(1), &mut sums);
+        for (row, sums) in values.chunks_exact(d.max(1)).zip(sums.chunks_exact_mut(width)) {
+            sums.iter_mut().zip(tree.says(tree.leaf(row))).for_each(|(sum, value)| *sum += value);
+        }
     }
     sums
 }

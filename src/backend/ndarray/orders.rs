@@ -11,7 +11,6 @@ pub type Pair = u64;
 
 /// The rank of a pair.
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "the upper half is what is meant")]
 pub fn rank(pair: Pair) -> u32 {
     (pair >> 32) as u32
 }
@@ -129,43 +128,58 @@ impl<'r, T: Copy> Orders<'r, T> for Kept<T> {
 #[derive(Debug, Default)]
 struct Sorter {
     pairs: Vec<Pair>,
-    keys: Vec<u32>,
+    spare: Vec<Pair>,
     counts: Vec<u32>,
 }
 
-/// Ranks are counted rather than compared where they span no more than so many times the rows of a node.
-const DENSE: usize = 2;
+/// Fewer rows are compared, more are counted by digits of their ranks.
+const COMPARED: usize = 48;
+
+/// The bits of a digit, where one for all of a rank would have more values than twice the rows.
+const DIGIT: u32 = 8;
 
 impl Sorter {
     /// Makes the pairs of a node in order; says whether there are several ranks.
     fn sort<T>(&mut self, samples: &[Sample<T>], node: Range<usize>, ranks: &[u32]) -> bool {
-        self.keys.clear();
-        self.keys.extend(samples[node.clone()].iter().map(|sample| ranks[sample.row as usize]));
-        let (low, high) = self.keys.iter().fold((u32::MAX, 0), |(l, h), key| (l.min(*key), h.max(*key)));
-        let places = self.keys.iter().zip(node.start as u64..);
-        let pairs = places.map(|(key, place)| u64::from(*key) << 32 | place);
-        let width = (high - low) as usize + 1;
-        if width > DENSE * self.keys.len() {
-            self.pairs.clear();
-            self.pairs.extend(pairs);
+        let (mut low, mut high) = (u32::MAX, 0);
+        self.pairs.clear();
+        self.pairs.extend(samples[node.clone()].iter().zip(node.start as u64..).map(|(sample, place)| {
+            let rank = ranks[sample.row as usize];
+            (low, high) = (low.min(rank), high.max(rank));
+            u64::from(rank) << 32 | place
+        }));
+        if self.pairs.len() < COMPARED {
             self.pairs.sort_unstable();
-            return true;
+        } else if low < high {
+            let bits = u32::BITS - (high - low).leading_zeros();
+            let dense = (high - low) as usize <= 2 * self.pairs.len();
+            let digit = if dense { bits } else { bits.div_ceil(bits.div_ceil(DIGIT)) };
+            for shift in (0..bits).step_by(digit as usize) {
+                self.pass(low, shift, digit);
+            }
         }
+        low < high
+    }
+
+    /// Sorts by one digit and keeps the order of those that agree in it.
+    fn pass(&mut self, low: u32, shift: u32, digit: u32) {
+        let mask = (1_usize << digit) - 1;
+        let of = |pair: Pair| ((rank(pair) - low) >> shift) as usize & mask;
         self.counts.clear();
-        self.counts.resize(width, 0);
-        for key in &self.keys {
-            self.counts[(key - low) as usize] += 1;
+        self.counts.resize(mask + 1, 0);
+        for pair in &self.pairs {
+            self.counts[of(*pair)] += 1;
         }
         let mut first = 0;
         for count in &mut self.counts {
             first += std::mem::replace(count, first);
         }
-        self.pairs.resize(self.keys.len(), 0);
-        for (key, pair) in self.keys.iter().zip(pairs) {
-            let next = &mut self.counts[(key - low) as usize];
-            self.pairs[*next as usize] = pair;
+        self.spare.resize(self.pairs.len(), 0);
+        for pair in &self.pairs {
+            let next = &mut self.counts[of(*pair)];
+            self.spare[*next as usize] = *pair;
             *next += 1;
         }
-        low < high
+        std::mem::swap(&mut self.pairs, &mut self.spare);
     }
 }
