@@ -141,8 +141,9 @@ pub fn grow<I: Impurity>(
     random: ChaCha8Rng,
 ) -> Tree {
     let (rows, features) = (samples.len(), (0..).take(ranks.features()).collect());
-    // Kept orders cost a pass over all features in every node, which pays where most are searched.
-    if 2 * rules.features_drawn > ranks.features() {
+    // Kept orders cost a pass over all features in every node. With 2 drawn of the 8 of California housing they take two thirds of the
+    // time of sorting, with 8 of the 64 of Digits half as much again.
+    if 4 * rules.features_drawn >= ranks.features() {
         let orders = Kept::new(ranks, samples);
         return Grower { ranks, rules, impurity, orders, random, features }.grow(rows);
     }

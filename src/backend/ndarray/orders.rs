@@ -1,5 +1,5 @@
 //! The rows of a tree in the order of a feature, node by node: sorted in each node for the features that it draws ([`Drawn`]), or, where
-//! every node searches all features, sorted once and parted from node to node ([`Kept`]).
+//! nodes search many features, sorted once and parted from node to node ([`Kept`]).
 
 use std::ops::Range;
 
@@ -133,7 +133,7 @@ struct Sorter {
 }
 
 /// Fewer rows are compared, more are counted by digits of their ranks.
-const COMPARED: usize = 48;
+const COMPARED: usize = 32;
 
 /// The bits of a digit, where one for all of a rank would have more values than twice the rows.
 const DIGIT: u32 = 8;
