@@ -1,8 +1,8 @@
 """What every algorithm of every adapter here must do, so that a new one is tested by being registered.
 
 The tasks' definitions come from `benchrun list algorithms --format json`, in a file that the environment
-variable BENCHRUN_ALGORITHMS names; `tests/it/python_kit.rs` sets it. Everything runs in this process: an error
-is a failed trial, but a crash of the process or a hang fails the tests.
+variable BENCHRUN_ALGORITHMS names; `tests/it/python_kit.rs` sets it. All runs in this process: an error is a
+failed trial, but a crash of the process or a hang fails the tests.
 """
 
 from __future__ import annotations

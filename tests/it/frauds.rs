@@ -22,7 +22,6 @@ fn judged_with(protocol: &str, faults: &[&str]) -> Vec<(Value, i32)> {
 name = "{name}"
 [protocol]
 blocks = 2
-timeout = "15s"
 memory = "2GiB"
 {protocol}
 [protocol.fit]
@@ -174,7 +173,7 @@ fn faults_are_rows_and_the_run_goes_on() {
 
 #[test]
 fn a_hang_is_timed_out() {
-    let (pair, code) = judged(&["hang"]).remove(0);
+    let (pair, code) = judged_with("timeout = \"15s\"", &["hang"]).remove(0);
     assert_eq!(code, 1);
     refused(&pair, "timed_out in 2 of 2 blocks: not done after 15s");
 }

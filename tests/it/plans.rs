@@ -10,7 +10,7 @@ fn a_plan_says_what_would_run() {
     assert_eq!(plan["order"].as_array().unwrap().len(), 7);
     let matrix = plan["matrix"].as_array().unwrap();
     let pairs: usize = matrix.iter().map(|c| c["implementations"].as_array().unwrap().len()).sum();
-    assert!((10..=40).contains(&pairs), "the main job stays small: {pairs}");
+    assert!((10..=100).contains(&pairs), "the main job stays small: {pairs}");
     assert_eq!(plan["trials"].as_u64().unwrap(), pairs as u64 * plan["blocks"]["max"].as_u64().unwrap());
     let again = place.run(&["plan", "classical", "--format", "json", "--trials", "7"]).success().json();
     assert_eq!(plan["order"], again["order"], "the order comes from the recorded seed");

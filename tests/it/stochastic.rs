@@ -9,7 +9,7 @@ use crate::support::{Place, ROOT, refused};
 const SPEC: &str = r#"
 name = "stochastic"
 [protocol]
-blocks = 4
+blocks = 6
 [protocol.fit]
 max_samples = 2
 [protocol.predict]
@@ -46,7 +46,7 @@ fn quality_over_seeds_has_three_outcomes() {
         SPEC.to_owned(),
         experiment("honest", 20, "none", ""),
         experiment("told", 5, "told", ""),
-        experiment("hidden", 5, "hidden", ""),
+        experiment("hidden", 20, "hidden", ""),
         experiment("short", 1, "none", ""),
         experiment("tolerant", 1, "none", "tolerance = { quality = 0.1 }"),
     ];
@@ -57,21 +57,21 @@ fn quality_over_seeds_has_three_outcomes() {
         [0, 1, 2, 3, 4].map(|i| comparison["cases"][i]["pairs"][0].clone());
 
     assert_eq!((&honest["comparable"], &honest["reasons"]), (&json!(true), &json!([])), "{honest:#}");
-    found(&honest, "quality equivalent over 4 seeds: mean r2 differs by");
+    found(&honest, "quality equivalent over 6 seeds: mean r2 differs by");
     assert_eq!(phases(&honest), ["fit", "fit_first", "load", "predict@all", "start"]);
 
-    refused(&told, "epochs should be equal, but python/suspect used 1 and python/toy used 5 (in 4 blocks)");
-    refused(&hidden, "quality different over 4 seeds: mean r2 differs by");
+    refused(&told, "epochs should be equal, but python/suspect used 1 and python/toy used 5 (in 6 blocks)");
+    refused(&hidden, "quality different over 6 seeds: mean r2 differs by");
 
     // Undecided: time to quality stays open, time per unit of work does not.
     assert_eq!(short["comparable"], true, "{short:#}");
     assert_eq!(phases(&short), ["load", "predict@all", "start"]);
     for phase in ["fit", "fit_first"] {
         let open = short["open_phases"][phase].as_str().unwrap();
-        assert!(open.contains("quality undecided over 4 seeds"), "{open}");
+        assert!(open.contains("quality undecided over 6 seeds"), "{open}");
         assert!(open.contains("margin ±0.01"), "{open}");
         let needed = open.rsplit_once("; ").unwrap().1.strip_suffix(" seeds would decide").unwrap();
-        assert!(needed.parse::<u32>().unwrap() > 4, "{open}");
+        assert!(needed.parse::<u32>().unwrap() > 6, "{open}");
     }
 
     assert_eq!(tolerant["comparable"], true, "{tolerant:#}");
@@ -96,7 +96,7 @@ fn foreign_seeds_must_be_told_and_distinct(place: &Place, folder: &str) {
     };
     let honest = judged("seeds", &|trial| trial["seed"].clone());
     assert_eq!(honest["comparable"], true, "{honest:#}");
-    found(&honest, "quality equivalent over 4 seeds");
+    found(&honest, "quality equivalent over 6 seeds");
     refused(&judged("silent", &|_| Value::Null), "nothing tells the seeds of python/suspect");
     refused(&judged("repeated", &|_| json!(7)), "python/suspect used the seed 7 in several blocks");
 }

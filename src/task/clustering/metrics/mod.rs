@@ -282,16 +282,4 @@ mod tests {
             assert!(!a.doc.is_empty() && METRICS[..i].iter().all(|b| b.name != a.name), "{}", a.name);
         }
     }
-
-    /// `cargo test --release --lib -- --ignored how_long_scoring_takes --nocapture`
-    #[test]
-    #[ignore = "a measurement"]
-    #[expect(clippy::print_stderr, clippy::cast_precision_loss, reason = "it is for a person to read")]
-    fn how_long_scoring_takes() {
-        let x = Array2::from_shape_fn((20_000, 20), |(i, j)| ((i * 7919 + j * 104_729) % 10_007) as f64);
-        let labels: Vec<i64> = (0..20_000).map(|i| i * 31 % 97 % 10).collect();
-        let start = std::time::Instant::now();
-        let scores = score(x.view(), &labels).unwrap();
-        eprintln!("{:?} {scores:?}", start.elapsed());
-    }
 }
