@@ -254,6 +254,14 @@ pub struct ReadBack {
     pub features: usize,
 }
 
+/// Some algorithms share rayon's global pool, which would take every core. The calling thread is one of its threads, so that one thread
+/// computes where one is allowed, without handing work over.
+fn rayon_pool(threads: usize) -> usize {
+    // A pool that exists already keeps its size, which is what is told then.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).use_current_thread().build_global();
+    rayon::current_num_threads()
+}
+
 /// The native implementations, as the planner sees them.
 pub fn implementations() -> Vec<Implementation> {
     let offer = |algorithm: &&dyn Algorithm| Offer {

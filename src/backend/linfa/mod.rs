@@ -13,7 +13,7 @@ pub mod pca;
 pub mod svm;
 pub mod svr;
 
-use super::Framework;
+use super::{Framework, rayon_pool};
 use crate::worker::protocol::Blas;
 
 /// The framework.
@@ -34,7 +34,7 @@ pub const FRAMEWORK: Framework = Framework {
         ("ndarray", env!("BENCHRUN_VERSION_NDARRAY")),
     ],
     blas,
-    set_threads,
+    set_threads: rayon_pool,
     algorithms: &[
         &ols::Ols,
         &elastic_net::RIDGE,
@@ -63,12 +63,4 @@ fn blas() -> Blas {
         architecture: None,
         threads: 1,
     }
-}
-
-/// Some algorithms share rayon's global pool, which would take every core. The calling thread is one of its threads, so that one thread
-/// computes where one is allowed, without handing work over.
-fn set_threads(threads: usize) -> usize {
-    // A pool that exists already keeps its size, which is what is told then.
-    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads.max(1)).use_current_thread().build_global();
-    rayon::current_num_threads()
 }

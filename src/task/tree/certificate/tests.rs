@@ -139,6 +139,42 @@ fn grown(
     Tree::read(&crate::task::outputs::Outputs::read(&path).unwrap(), x.ncols()).unwrap()
 }
 
+#[test]
+fn the_trees_of_this_project_are_certified() {
+    let file: Json = serde_json::from_str(include_str!("../../../../tests/reference/trees.json")).unwrap();
+    let text = |value: &str| Value::Text(value.to_owned());
+    for (task, kind, criteria, names) in [
+        (
+            "classification",
+            "classes",
+            vec!["gini", "entropy"],
+            vec!["iris", "wine", "digits", "noise", "xor", "same rows"],
+        ),
+        ("regression", "numbers", vec!["squared_error"], vec!["diabetes", "steps"]),
+    ] {
+        let definition = crate::task::task(task).unwrap().definition();
+        let parameters = &definition.algorithm("decision_tree").unwrap().parameters;
+        for (criterion, name) in criteria.iter().flat_map(|c| names.iter().map(move |name| (c, name))) {
+            let (x, targets) = data(&file, name, kind);
+            for (changed, value) in
+                [("max_depth", 2), ("max_depth", 5), ("min_samples_leaf", 4), ("min_samples_split", 9)]
+                    .map(|(name, value)| (name, Value::Int(value)))
+                    .into_iter()
+                    .chain([("max_depth", text("none"))])
+            {
+                let mut asked: crate::task::parameter::Parameters =
+                    parameters.iter().map(|p| (p.name.clone(), p.default.clone())).collect();
+                asked.insert("criterion".to_owned(), text(criterion));
+                asked.insert(changed.to_owned(), value.clone());
+                let tree = grown("rust/ndarray", task, &x, &targets, &asked);
+                let found = certify(&tree, x.view(), &targets, Rules::of(&asked));
+                let case = format!("{name} {criterion} {changed} = {value}");
+                assert!(found.loss < 1e-12, "{case}: {:e} {}", found.loss, found.finding);
+            }
+        }
+    }
+}
+
 /// Which native trees are what CART grows. Those that are not are faults of libraries, told in `docs/linfa.md` and `docs/smartcore.md`;
 /// where one is mended this test says so.
 #[test]
