@@ -1,9 +1,14 @@
 //! `rust/faer`: methods written directly on faer, Rust's fastest dense linear algebra.
 //!
-//! linfa has no direct ridge and no k-means of Lloyd's; a Rust user who wants them writes these few lines, so they have a name of their own.
+//! linfa has no direct ridge and no k-means of Lloyd's, and the libraries' logistic regressions and neighbours are wrong or slow on wide rows; a
+//! Rust user who wants them right and fast writes these few lines, so they have a name of their own.
 
+pub mod gaussian_nb;
 pub mod k_means;
+pub mod knn;
 mod linear_model;
+pub mod logistic;
+mod newton;
 pub mod ols;
 pub mod pca;
 pub mod ridge;
@@ -20,7 +25,15 @@ pub const FRAMEWORK: Framework = Framework {
     versions: &[("faer", env!("BENCHRUN_VERSION_FAER"))],
     blas,
     set_threads,
-    algorithms: &[&ols::Ols, &ridge::Ridge, &k_means::KMeans, &pca::Pca],
+    algorithms: &[
+        &ols::Ols,
+        &ridge::Ridge,
+        &k_means::KMeans,
+        &pca::Pca,
+        &logistic::Logistic,
+        &knn::Knn,
+        &gaussian_nb::Gaussian,
+    ],
 };
 
 fn blas() -> Blas {

@@ -189,7 +189,9 @@ fn tight(settings: Vec<crate::task::parameter::ParameterDef>) -> Parameters {
 fn native_backends_agree_with_scikit_learn() {
     let mut seen = Vec::new();
     each(|entry, data, case, first, at| {
-        for framework in ["rust/linfa", "rust/smartcore"].map(|id| crate::backend::framework(id).unwrap()) {
+        for framework in
+            ["rust/linfa", "rust/smartcore", "rust/faer"].map(|id| crate::backend::framework(id).unwrap())
+        {
             let Some(algorithm) = framework.algorithm("classification", &case.algorithm) else { continue };
             let honoured =
                 |c: crate::implementation::Cannot| !c.values.contains(&case.hyperparameters[&c.parameter]);
@@ -221,7 +223,7 @@ fn native_backends_agree_with_scikit_learn() {
     });
     seen.sort_unstable();
     seen.dedup();
-    assert_eq!(seen.len(), 5, "{seen:?}");
+    assert_eq!(seen.len(), 8, "{seen:?}");
 }
 
 #[test]
