@@ -259,7 +259,7 @@ mod tests {
         let x = Array2::from_shape_fn((2 * TILE + 77, 5), |(i, j)| {
             (number(i * (7 + j)) * 0.37).sin() + (number(i * j) * 1.3).cos() + 100.0
         });
-        let y: Array1<i64> = (0..x.nrows()).map(|i| i64::try_from(i * i % 3).unwrap()).collect();
+        let y: Array1<i64> = (0..x.nrows()).map(|i| i64::try_from(i * 7 / 3 % 3).unwrap()).collect();
         let test =
             Array2::from_shape_fn((3 * BLOCK + 5, 5), |(i, j)| (number(i * (j + 3)) * 0.9).sin() + 100.0);
         let training = Training { features: x.view(), target: Target::Classes(y.view()) };
