@@ -20,8 +20,8 @@ use crate::task::parameter::{Parameters, Value};
 
 /// Test rows of one product.
 const BLOCK: usize = 64;
-/// Training rows of one product.
-const TILE: usize = 512;
+/// Training rows of one product. Columns of a tile are apart by this, which is no power of two lest they share the same lines of the cache.
+const TILE: usize = 480;
 /// Distances that are held against the k-th at once.
 const LANES: usize = 8;
 
@@ -67,12 +67,16 @@ impl Configured {
             return Err(format!("{} neighbours are asked of {n} training rows", self.neighbours));
         }
         let mean = x.mean_axis(Axis(0)).ok_or("there are no rows")?;
-        let mut centred = Vec::with_capacity(n * d);
-        let mut squares = Vec::with_capacity(n);
-        for row in x.outer_iter() {
-            centred.extend(row.iter().zip(&mean).map(|(v, m)| v - m));
-            let own = ArrayView1::from(&centred[centred.len() - d..]);
-            squares.push(own.dot(&own));
+        let (mut centred, mut squares) = (vec![0.0; n * d], vec![0.0; n]);
+        let tiles = centred.chunks_mut(TILE * d).zip(squares.chunks_mut(TILE));
+        for (rows, (tile, squares)) in x.axis_chunks_iter(Axis(0), TILE).zip(tiles) {
+            let size = squares.len();
+            for (i, (row, square)) in rows.outer_iter().zip(squares).enumerate() {
+                for ((slot, value), mean) in tile[i..].iter_mut().step_by(size).zip(row).zip(&mean) {
+                    *slot = value - mean;
+                    *square += *slot * *slot;
+                }
+            }
         }
         let classes = occurring(y);
         let of_rows = y.iter().map(|label| classes.partition_point(|c| c < label)).collect();
@@ -81,9 +85,10 @@ impl Configured {
 }
 
 struct Model<'t> {
-    /// The training rows [n, d], as they are and centred, and the squared norms of these.
+    /// The training rows [n, d].
     x: ArrayView2<'t, f64>,
     mean: Array1<f64>,
+    /// The same centred, in tiles of which each is column-major, as products want them; and the squared norms of these rows.
     centred: Vec<f64>,
     squares: Vec<f64>,
     /// The labels that occur, ascending, and which of them each training row is.
@@ -107,20 +112,28 @@ impl Nearest {
 
     /// Rows `from..` with their products `-2 x·z` and squared norms.
     fn see(&mut self, products: &[f64], squares: &[f64], from: usize) {
-        let lanes = products.chunks(LANES).zip(squares.chunks(LANES));
-        for (lane, (products, squares)) in lanes.enumerate() {
+        let (products, last_products) = products.as_chunks::<LANES>();
+        let (squares, last_squares) = squares.as_chunks::<LANES>();
+        for (lane, (products, squares)) in products.iter().zip(squares).enumerate() {
             // Hardly any lane holds a neighbour; this test compiles to vector instructions.
-            let limit = self.limit;
-            if products.iter().zip(squares).filter(|(p, s)| *p + *s < limit).count() == 0 {
-                continue;
+            let mut near = false;
+            for (product, square) in products.iter().zip(squares) {
+                near |= product + square < self.limit;
             }
-            for (i, (product, square)) in products.iter().zip(squares).enumerate() {
-                let value = product + square;
-                if value < self.limit {
-                    self.found.push((value, from + lane * LANES + i));
-                    if self.found.len() == self.found.capacity() {
-                        self.cut();
-                    }
+            if near {
+                self.take(products, squares, from + lane * LANES);
+            }
+        }
+        self.take(last_products, last_squares, from + products.len() * LANES);
+    }
+
+    fn take(&mut self, products: &[f64], squares: &[f64], from: usize) {
+        for (i, (product, square)) in products.iter().zip(squares).enumerate() {
+            let value = product + square;
+            if value < self.limit {
+                self.found.push((value, from + i));
+                if self.found.len() == self.found.capacity() {
+                    self.cut();
                 }
             }
         }
@@ -169,10 +182,10 @@ impl Model<'_> {
             let n = squares.len();
             let products = &mut products[..m * n];
             matmul(
-                MatMut::from_row_major_slice_mut(products, m, n),
+                MatMut::from_column_major_slice_mut(products, n, m),
                 Accum::Replace,
-                MatRef::from_row_major_slice(&centred, m, d),
-                MatRef::from_row_major_slice(train, n, d).transpose(),
+                MatRef::from_column_major_slice(train, n, d),
+                MatRef::from_row_major_slice(&centred, m, d).transpose(),
                 -2.0,
                 // Blocks are what threads share.
                 Par::Seq,
@@ -241,7 +254,7 @@ impl Fitted for Model<'_> {
             .into(),
             settings: Parameters::new(),
             work: Parameters::new(),
-            layout: "row-major",
+            layout: "column-major",
             features: self.mean.len(),
         }
     }
@@ -259,7 +272,7 @@ mod tests {
         let x = Array2::from_shape_fn((2 * TILE + 77, 5), |(i, j)| {
             (number(i * (7 + j)) * 0.37).sin() + (number(i * j) * 1.3).cos() + 100.0
         });
-        let y: Array1<i64> = (0..x.nrows()).map(|i| i64::try_from(i * i % 3).unwrap()).collect();
+        let y: Array1<i64> = (0..x.nrows()).map(|i| i64::try_from(i * 7 / 3 % 3).unwrap()).collect();
         let test =
             Array2::from_shape_fn((3 * BLOCK + 5, 5), |(i, j)| (number(i * (j + 3)) * 0.9).sin() + 100.0);
         let training = Training { features: x.view(), target: Target::Classes(y.view()) };
