@@ -91,8 +91,9 @@ class TrialTest(WorkerCase):
         repeat = {**ONCE, "min_samples": 3, "max_samples": 3}
         adapter = self.toy(top="import time", fit="time.sleep(0.6)")
         answer = self.answer(adapter, self.request(phases=[{**FIT, "repeat": repeat}]))
-        progress = answer.one("progress")
-        self.assertEqual((progress["done"], progress["total"]), (2, 3))
+        progress = [(e["done"], e["total"]) for e in answer.events if e["event"] == "progress"]
+        # A second passes with the second sample, or on a laden machine with the first.
+        self.assertIn(progress, ([(2, 3)], [(1, 3), (2, 3)], [(1, 3), (2, 3), (3, 3)], [(2, 3), (3, 3)]))
 
     def test_the_fit_sees_row_major_arrays_of_the_bundle(self) -> None:
         facts = "(a.flags.c_contiguous, a.flags.writeable, a.shape, float(a.ravel()[3]))"
@@ -217,13 +218,11 @@ class ReceiptTest(WorkerCase):
 
     def test_showing_a_warning_is_not_timed(self) -> None:
         top = (
-            "import time, warnings\n"
-            "def slow(*_): time.sleep(0.2); return 'slow'\n"
-            "warnings.formatwarning = slow"
+            "import time, warnings\ndef slow(*_): time.sleep(3); return 'slow'\nwarnings.formatwarning = slow"
         )
         adapter = self.toy(top=top, fit="warnings.warn('w')")
         answer = self.answer(adapter, self.request())
-        self.assertLess(answer.one("samples")["wall_ns"][0], 100_000_000)
+        self.assertLess(answer.one("samples")["wall_ns"][0], 3_000_000_000)
         self.assertIn("slow", answer.stderr)
 
 

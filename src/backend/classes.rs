@@ -1,34 +1,6 @@
-//! What the classifiers of all frameworks share: the classes that occur, and checks of arrays on which libraries would panic.
+//! What the classifiers of all frameworks share: the classes that occur.
 
-use ndarray::{Array1, ArrayView1, ArrayView2};
-
-use super::Training;
-
-/// Features and labels of a fit, with at least one row and one feature, all finite.
-///
-/// # Errors
-/// What is missing.
-pub fn checked<'t>(training: &Training<'t>) -> Result<(ArrayView2<'t, f64>, ArrayView1<'t, i64>), String> {
-    let labels = training.classes()?;
-    let (rows, columns) = training.features.dim();
-    if rows == 0 || columns == 0 {
-        return Err(format!("{rows} training rows of {columns} features are none to learn from"));
-    }
-    if training.features.iter().any(|v| !v.is_finite()) {
-        return Err("a training feature is not finite".to_owned());
-    }
-    Ok((training.features, labels))
-}
-
-/// That squared distances and norms of rows are finite: where they overflow, some libraries never end.
-///
-/// # Errors
-/// They are not.
-pub fn bounded(features: ArrayView2<'_, f64>) -> Result<(), String> {
-    // The square of a difference is at most twice the sum of both squares.
-    let bound = 4.0 * features.iter().map(|v| v * v).sum::<f64>();
-    if bound.is_finite() { Ok(()) } else { Err("the squares of the training features overflow".to_owned()) }
-}
+use ndarray::{Array1, ArrayView1};
 
 /// The labels that occur, ascending.
 pub fn occurring(labels: ArrayView1<'_, i64>) -> Vec<i64> {

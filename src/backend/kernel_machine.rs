@@ -2,18 +2,11 @@
 
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
+use super::classes::several;
 use super::{Ask, Tensor, Training};
 use crate::task::parameter::{Parameters, Value};
 use crate::task::svm::kernel::{Kernel, gamma};
 use crate::task::svm::pairs::pairs;
-
-/// A number of a request.
-///
-/// # Errors
-/// It is missing.
-pub fn number(from: &Parameters, name: &str) -> Result<f64, String> {
-    from.get(name).and_then(Value::as_float).ok_or_else(|| format!("`{name}` is missing"))
-}
 
 /// The kernel's hyperparameters as asked. Libraries that have no such parameter for the kernel in use report them as asked.
 #[derive(Debug, Clone)]
@@ -79,18 +72,10 @@ impl Classes {
     /// From the training labels.
     ///
     /// # Errors
-    /// They are of a single class, or another number than the rows.
+    /// They are of a single class.
     pub fn new(training: &Training<'_>) -> Result<Self, String> {
         let target = training.classes()?;
-        let mut present = target.to_vec();
-        present.sort_unstable();
-        present.dedup();
-        if present.len() < 2 {
-            return Err(format!(
-                "the training rows hold {} class, and must hold at least 2",
-                if present.is_empty() { "no" } else { "a single" }
-            ));
-        }
+        let present = several(target)?;
         let of_rows = target.iter().map(|label| present.partition_point(|p| p < label)).collect();
         Ok(Self { present, of_rows })
     }

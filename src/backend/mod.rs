@@ -7,6 +7,8 @@ mod kernel_machine;
 mod kodama;
 mod linear;
 mod linfa;
+mod parameters;
+mod rows;
 // Its own name is that of the crate it stands on.
 #[path = "ndarray/mod.rs"]
 mod on_ndarray;

@@ -1,24 +1,6 @@
-//! What the trees of all frameworks share: checked training rows, hyperparameters, and the raw form of a tree.
+//! What the trees of all frameworks share: the raw form of a tree.
 
-use ndarray::ArrayView2;
-
-use super::{Tensor, Training};
-use crate::task::parameter::{Parameters, Value};
-
-/// Features of a fit, with at least one row and one column, all finite.
-///
-/// # Errors
-/// What is missing.
-pub fn checked<'t>(training: &Training<'t>) -> Result<ArrayView2<'t, f64>, String> {
-    let (rows, columns) = training.features.dim();
-    if rows == 0 || columns == 0 {
-        return Err(format!("{rows} training rows of {columns} features are none to learn from"));
-    }
-    if training.features.iter().any(|v| !v.is_finite()) {
-        return Err("a training feature is not finite".to_owned());
-    }
-    Ok(training.features)
-}
+use super::Tensor;
 
 /// A tree as the task's raw outputs have it: node by node, children after their parent.
 #[derive(Debug, Default)]
@@ -84,24 +66,4 @@ impl RawTree {
 
 fn signed(number: usize) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-/// A whole number of the hyperparameters; absent where it is `none`.
-///
-/// # Errors
-/// It is neither.
-pub fn whole(parameters: &Parameters, name: &str) -> Result<Option<usize>, String> {
-    match &parameters[name] {
-        Value::Text(text) if text == "none" => Ok(None),
-        value => value
-            .as_int()
-            .and_then(|v| usize::try_from(v).ok())
-            .map(Some)
-            .ok_or_else(|| format!("`{name}` is {value}, but must be a whole number")),
-    }
-}
-
-/// A number as a receipt has it; `none` where it is absent.
-pub fn told(number: Option<usize>) -> Value {
-    number.map_or(Value::Text("none".to_owned()), |n| Value::Int(signed(n)))
 }

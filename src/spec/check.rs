@@ -7,9 +7,10 @@ use super::blocks;
 use super::problem::{Place, Problem, unknown};
 use super::protocol::protocol;
 use super::raw::{RawBlocks, RawExclude, RawExperiment, RawScale, RawSpec};
+use super::source::source;
 use super::{CaseDef, Experiment, Spec, grid};
 use crate::data::bundle::Scale;
-use crate::data::{Source, TargetKind, catalogue, generator};
+use crate::data::{Source, TargetKind};
 use crate::implementation::{Implementation, Registry};
 use crate::task::TaskDef;
 use crate::task::parameter::{Parameters, Value};
@@ -72,7 +73,7 @@ impl ExperimentCheck<'_> {
             .datasets
             .iter()
             .enumerate()
-            .map(|(i, v)| self.source(task, v, &self.place.at("datasets").at(i), problems))
+            .map(|(i, v)| source(task, self.folder, v, &self.place.at("datasets").at(i), problems))
             .collect();
         self.report_repeated(&sources, problems);
         let stratify = self.stratify(task, &sources, problems);
@@ -148,97 +149,6 @@ impl ExperimentCheck<'_> {
         let place = Place::default().at("protocol").at("dtype");
         problems.push(Problem::value(&place, message).hint(hint));
         None
-    }
-
-    fn source(
-        &self,
-        task: &TaskDef,
-        value: &toml::Value,
-        place: &Place,
-        problems: &mut Vec<Problem>,
-    ) -> Option<Source> {
-        let source = match value {
-            toml::Value::String(name) => self.catalogued(name, place, problems)?,
-            toml::Value::Table(table) if table.contains_key("generator") => {
-                generated(table, place, problems)?
-            }
-            toml::Value::Table(table) if table.contains_key("path") => {
-                self.file(task, table, place, problems)?
-            }
-            _ => {
-                let message = "a data set is a name, or a table with `generator` or with `path` and `target`";
-                problems.push(Problem::value(place, message));
-                return None;
-            }
-        };
-        let kind = match source.target_kind() {
-            Ok(kind) => kind,
-            Err(error) => {
-                problems.push(Problem::value(place, error.to_string()));
-                return None;
-            }
-        };
-        if !task.targets.contains(&kind) {
-            let needed: Vec<&str> = task.targets.iter().map(|t| t.word()).collect();
-            let message = format!(
-                "`{}` has a target of kind {}, but {} needs {}",
-                source.label(),
-                kind.word(),
-                task.name,
-                needed.join(" or ")
-            );
-            let fitting: Vec<&str> = task.targets.iter().flat_map(|t| catalogue::names_of(*t)).collect();
-            let fitting = fitting.join(", ");
-            problems.push(Problem::value(place, message).hint(format!("of the catalogue fit: {fitting}")));
-            return None;
-        }
-        Some(source)
-    }
-
-    fn catalogued(&self, name: &str, place: &Place, problems: &mut Vec<Problem>) -> Option<Source> {
-        if catalogue::names().contains(&name) {
-            return Some(Source::Catalogue { name: name.to_owned() });
-        }
-        let (message, hint) = unknown("data set", name, catalogue::names());
-        let is_file = self.folder.join(name).exists();
-        let hint = if is_file {
-            format!("write {{ path = \"{name}\", target = \"…\" }} for a file")
-        } else {
-            hint
-        };
-        problems.push(Problem::value(place, message).hint(hint));
-        None
-    }
-
-    fn file(
-        &self,
-        task: &TaskDef,
-        table: &toml::Table,
-        place: &Place,
-        problems: &mut Vec<Problem>,
-    ) -> Option<Source> {
-        for key in table.keys().filter(|k| !["path", "target"].contains(&k.as_str())) {
-            let (message, hint) = unknown("key of a file", key, ["path", "target"]);
-            problems.push(Problem::key(&place.at(key), message).hint(hint));
-        }
-        let text = |key: &str, problems: &mut Vec<Problem>| {
-            let text = table.get(key).and_then(toml::Value::as_str);
-            if text.is_none() {
-                let message = format!("a file needs `{key}`, a text");
-                problems.push(Problem::value(&place.at(key), message));
-            }
-            text
-        };
-        let (path, target) = (text("path", problems), text("target", problems));
-        let (written, target) = (path?, target?);
-        let path = self.folder.join(written);
-        if !path.is_file() {
-            let message = format!("there is no file {}", path.display());
-            problems
-                .push(Problem::value(&place.at("path"), message).hint("paths start from the spec's folder"));
-            return None;
-        }
-        Some(Source::File { path, target: target.to_owned(), kind: task.targets[0] })
     }
 
     fn report_repeated(&self, sources: &[Option<Source>], problems: &mut Vec<Problem>) {
@@ -385,11 +295,7 @@ impl ExperimentCheck<'_> {
         match &self.raw.baseline {
             Some(id) if implementations.iter().any(|i| i.id == *id) => Some(id.clone()),
             Some(id) => {
-                let (message, hint) = unknown(
-                    "implementation of this experiment",
-                    id,
-                    implementations.iter().map(|i| i.id.as_str()),
-                );
+                let (message, hint) = not_of_experiment(id, implementations);
                 problems.push(Problem::value(&self.place.at("baseline"), message).hint(hint));
                 None
             }
@@ -411,11 +317,7 @@ impl ExperimentCheck<'_> {
         for (id, given) in &self.raw.settings {
             let place = self.place.at("settings").at(id);
             let Some(implementation) = implementations.iter().find(|i| i.id == *id) else {
-                let (message, hint) = unknown(
-                    "implementation of this experiment",
-                    id,
-                    implementations.iter().map(|i| i.id.as_str()),
-                );
+                let (message, hint) = not_of_experiment(id, implementations);
                 problems.push(Problem::key(&place, message).hint(hint));
                 continue;
             };
@@ -474,7 +376,7 @@ impl ExperimentCheck<'_> {
         let mut cases = Vec::new();
         for (i, include) in self.raw.include.iter().enumerate() {
             let place = self.place.at("include").at(i);
-            let source = self.source(task, &include.dataset, &place.at("dataset"), problems);
+            let source = source(task, self.folder, &include.dataset, &place.at("dataset"), problems);
             let Some(algorithm) = task.algorithm(&include.algorithm) else {
                 let what = format!("algorithm of the task {}", task.name);
                 let (message, hint) =
@@ -508,11 +410,7 @@ impl ExperimentCheck<'_> {
             if let Some(id) = &exclude.implementation
                 && !implementations.iter().any(|i| i.id == *id)
             {
-                let (message, hint) = unknown(
-                    "implementation of this experiment",
-                    id,
-                    implementations.iter().map(|i| i.id.as_str()),
-                );
+                let (message, hint) = not_of_experiment(id, implementations);
                 problems.push(Problem::value(&place.at("implementation"), message).hint(hint));
                 continue;
             }
@@ -590,21 +488,6 @@ impl ExperimentCheck<'_> {
     }
 }
 
-fn generated(table: &toml::Table, place: &Place, problems: &mut Vec<Problem>) -> Option<Source> {
-    let name = table.get("generator").and_then(toml::Value::as_str).unwrap_or_default();
-    let Ok(definition) = generator::find(name) else {
-        let (message, hint) = unknown("generator", name, generator::GENERATORS.iter().map(|g| g.name()));
-        problems.push(Problem::value(&place.at("generator"), message).hint(hint));
-        return None;
-    };
-    let definitions = definition.parameters();
-    let others = table.iter().filter(|(k, _)| *k != "generator");
-    let before = problems.len();
-    let given =
-        grid::plain(&format!("parameter of the generator {name}"), &definitions, others, place, problems);
-    if problems.len() > before {
-        return None;
-    }
-    // What concerns several parameters together is checked by the generator itself.
-    Source::generator(name, &given).map_err(|e| problems.push(Problem::value(place, e.to_string()))).ok()
+fn not_of_experiment(id: &str, implementations: &[&Implementation]) -> (String, String) {
+    unknown("implementation of this experiment", id, implementations.iter().map(|i| i.id.as_str()))
 }

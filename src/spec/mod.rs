@@ -14,6 +14,7 @@ pub mod problem;
 mod protocol;
 pub mod raw;
 mod shape;
+mod source;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -222,6 +222,16 @@ impl ParameterDef {
         Self { minimum: Some(f64::from(minimum)), ..Self::new(name, Type::Int, Value::Int(default), doc) }
     }
 
+    /// A binding float above 0.
+    pub fn positive(name: &str, default: f64, doc: &str) -> Self {
+        Self { exclusive_minimum: Some(0.0), ..Self::new(name, Type::Float, Value::Float(default), doc) }
+    }
+
+    /// A binding choice of names.
+    pub fn choice(name: &str, choices: &[&str], default: &str, doc: &str) -> Self {
+        Self::new(name, Type::Choice, Value::Text(default.to_owned()), doc).or(choices)
+    }
+
     fn new(name: &str, ty: Type, default: Value, doc: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -240,6 +250,18 @@ impl ParameterDef {
     #[must_use]
     pub fn up_to(self, maximum: f64) -> Self {
         Self { maximum: Some(maximum), ..self }
+    }
+
+    /// The same definition, with texts that are allowed too.
+    #[must_use]
+    pub fn or(self, choices: &[&str]) -> Self {
+        Self { choices: choices.iter().map(|c| (*c).to_owned()).collect(), ..self }
+    }
+
+    /// The same definition with another default, such as one of its texts.
+    #[must_use]
+    pub fn by_default(self, text: &str) -> Self {
+        Self { default: Value::Text(text.to_owned()), ..self }
     }
 
     /// The same definition, not compared by the parity gate.

@@ -1,12 +1,13 @@
 //! Gaussian naive Bayes in one pass over the rows, without a copy: means and sums of squares are updated row by row (Welford 1962), and
 //! those of all rows, which the smoothing needs, come of the classes' own (Chan, Golub & LeVeque 1983, eq. 2.1). It needs no matrix product.
 
+use crate::backend::parameters::number;
+use crate::backend::rows::finite;
 use std::f64::consts::TAU;
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-use crate::backend::classes::{checked, labels, occurring};
-use crate::backend::clusters::number;
+use crate::backend::classes::{labels, occurring};
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::task::parameter::{Parameters, Value};
 
@@ -38,7 +39,7 @@ struct Configured {
 impl Estimator for Configured {
     #[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^52")]
     fn fit<'t>(&self, training: &'t Training<'t>) -> Result<Box<dyn Fitted + 't>, String> {
-        let (x, y) = checked(training)?;
+        let (x, y) = (finite(training)?, training.classes()?);
         let (n, d) = x.dim();
         let classes = occurring(y);
         let shape = (classes.len(), d);

@@ -4,11 +4,13 @@
 //! the nearest centroid of a block of rows is found by `|c|² − 2 x·c` from one product; a cluster that has lost its rows takes the row that
 //! is farthest from its centroid. It stops when no row changes its cluster.
 
+use crate::backend::parameters::{count, counted};
+use crate::backend::rows::bounded;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-use crate::backend::clusters::{count, enough, first_distinct_rows, labels, usable, whole};
+use crate::backend::clusters::{enough, first_distinct_rows, labels};
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::task::parameter::{ParameterDef, Value};
 
@@ -46,8 +48,7 @@ struct Configured {
 
 impl Estimator for Configured {
     fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Fitted>, String> {
-        let features = training.features;
-        usable(features)?;
+        let features = bounded(training)?;
         enough(features, self.clusters, "clusters")?;
         // Scalar products lose the digits that an offset takes.
         let mean = features.mean_axis(Axis(0)).ok_or("there are no rows")?;
@@ -200,10 +201,10 @@ impl Fitted for Model {
 
     fn read_back(&self) -> ReadBack {
         ReadBack {
-            hyperparameters: [("n_clusters".to_owned(), whole(self.centroids.nrows()))].into(),
-            settings: [("max_iterations".to_owned(), whole(self.max_iterations))].into(),
+            hyperparameters: [("n_clusters".to_owned(), counted(self.centroids.nrows()))].into(),
+            settings: [("max_iterations".to_owned(), counted(self.max_iterations))].into(),
             work: [
-                ("iterations".to_owned(), whole(self.iterations)),
+                ("iterations".to_owned(), counted(self.iterations)),
                 ("converged".to_owned(), Value::Bool(self.converged)),
             ]
             .into(),

@@ -8,13 +8,14 @@
 //! **Ties.** Of training rows at the same computed distance the first ones are the neighbours, and of classes with the same votes the
 //! smallest label wins; rounding of the products decides between distances that differ by less.
 
+use crate::backend::parameters::{count, counted};
+use crate::backend::rows::bounded;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 use rayon::prelude::*;
 
-use crate::backend::classes::{bounded, checked, labels, occurring};
-use crate::backend::clusters::{count, whole};
+use crate::backend::classes::{labels, occurring};
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::task::parameter::{Parameters, Value};
 
@@ -60,8 +61,7 @@ impl Estimator for Configured {
 
 impl Configured {
     fn model<'t>(&self, training: &'t Training<'t>) -> Result<Model<'t>, String> {
-        let (x, y) = checked(training)?;
-        bounded(x)?;
+        let (x, y) = (bounded(training)?, training.classes()?);
         let (n, d) = x.dim();
         if self.neighbours > n {
             return Err(format!("{} neighbours are asked of {n} training rows", self.neighbours));
@@ -248,7 +248,7 @@ impl Fitted for Model<'_> {
         let weights = if by_distance { "distance" } else { "uniform" };
         ReadBack {
             hyperparameters: [
-                ("n_neighbors".to_owned(), whole(neighbours)),
+                ("n_neighbors".to_owned(), counted(neighbours)),
                 ("weights".to_owned(), Value::Text(weights.to_owned())),
             ]
             .into(),

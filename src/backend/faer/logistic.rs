@@ -12,13 +12,14 @@
 //! Rows are centred where there is an intercept. The sum of all classes' vectors is 0 at the optimum, so directions are kept at that sum;
 //! it makes the intercepts unique.
 
+use crate::backend::parameters::{count, counted, flag, number};
+use crate::backend::rows::bounded;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::newton::Newton;
-use crate::backend::classes::{bounded, checked, labels, several};
-use crate::backend::clusters::{count, whole};
+use crate::backend::classes::{labels, several};
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::task::parameter::{ParameterDef, Value};
 
@@ -36,16 +37,11 @@ impl Algorithm for Logistic {
         "Newton's method, by conjugate gradients with a Cholesky factor for each class"
     }
     fn settings(&self) -> Vec<ParameterDef> {
-        let tolerance = ParameterDef {
-            minimum: None,
-            exclusive_minimum: Some(0.0),
-            ..ParameterDef::float_from(
-                "tolerance",
-                0.0,
-                1e-12,
-                "ends with the step before which Newton's decrement is at most this, over the objective",
-            )
-        };
+        let tolerance = ParameterDef::positive(
+            "tolerance",
+            1e-12,
+            "ends with the step before which Newton's decrement is at most this, over the objective",
+        );
         vec![
             tolerance.not_binding(),
             ParameterDef::int_from("max_iterations", 1, 100, "largest number of Newton's steps")
@@ -54,9 +50,9 @@ impl Algorithm for Logistic {
     }
     fn configure(&self, ask: &Ask<'_>) -> Result<Box<dyn Estimator>, String> {
         Ok(Box::new(Configured {
-            c: ask.hyperparameters["C"].as_float().ok_or("`C` is missing")?,
-            intercept: ask.hyperparameters["fit_intercept"].as_bool().ok_or("`fit_intercept` is missing")?,
-            tolerance: ask.settings["tolerance"].as_float().ok_or("`tolerance` is missing")?,
+            c: number(ask.hyperparameters, "C")?,
+            intercept: flag(ask.hyperparameters, "fit_intercept")?,
+            tolerance: number(ask.settings, "tolerance")?,
             max_iterations: count(ask.settings, "max_iterations")?,
         }))
     }
@@ -72,9 +68,8 @@ struct Configured {
 
 impl Estimator for Configured {
     fn fit<'t>(&self, training: &'t Training<'t>) -> Result<Box<dyn Fitted + 't>, String> {
-        let (x, y) = checked(training)?;
+        let (x, y) = (bounded(training)?, training.classes()?);
         let classes = several(y)?;
-        bounded(x)?;
         let of_rows: Vec<usize> = y.iter().map(|label| classes.partition_point(|c| c < label)).collect();
         let mean = if self.intercept { x.mean_axis(Axis(0)) } else { Some(Array1::zeros(x.ncols())) };
         let mean = mean.ok_or("there are no rows")?;
@@ -85,8 +80,8 @@ impl Estimator for Configured {
         let intercept = newton.intercepts() - coefficients.dot(&mean);
         let intercept = if self.intercept { intercept } else { Array1::zeros(coefficients.nrows()) };
         let work = [
-            ("iterations".to_owned(), whole(ended.iterations)),
-            ("products".to_owned(), whole(ended.products)),
+            ("iterations".to_owned(), counted(ended.iterations)),
+            ("products".to_owned(), counted(ended.products)),
             ("converged".to_owned(), Value::Bool(ended.converged)),
         ];
         let work = work.into();
@@ -173,7 +168,7 @@ impl Fitted for Model {
             .into(),
             settings: [
                 ("tolerance".to_owned(), Value::Float(tolerance)),
-                ("max_iterations".to_owned(), whole(max_iterations)),
+                ("max_iterations".to_owned(), counted(max_iterations)),
             ]
             .into(),
             work: self.work.clone(),

@@ -1,5 +1,6 @@
 //! Ordinary least squares by Householder QR of the centred rows (Golub & Van Loan, *Matrix Computations*, §5.3.2).
 
+use crate::backend::parameters::flag;
 use faer::prelude::SolveLstsq;
 
 use super::linear_model::{LinearModel, matrix, target};
@@ -22,7 +23,7 @@ impl Algorithm for Ols {
     }
     fn configure(&self, ask: &Ask<'_>) -> Result<Box<dyn Estimator>, String> {
         let hyperparameters = ask.hyperparameters;
-        let intercept = hyperparameters["fit_intercept"].as_bool().ok_or("`fit_intercept` is missing")?;
+        let intercept = flag(hyperparameters, "fit_intercept")?;
         Ok(Box::new(Configured { intercept }))
     }
 }

@@ -2,11 +2,12 @@
 //! rows are many, and the thin singular value decomposition of the centred rows elsewhere. Rows are centred before they are multiplied, so
 //! that a mean far from the origin costs no digits.
 
+use crate::backend::parameters::{count, counted};
+use crate::backend::rows::finite;
 use faer::linalg::matmul::{matmul, triangular};
 use faer::{Accum, Mat, MatMut, MatRef, Side};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-use crate::backend::tree::{checked, told, whole};
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::task::parameter::{Parameters, Value};
 
@@ -29,7 +30,7 @@ impl Algorithm for Pca {
         "eigendecomposition of the covariance from 10 rows a feature on, thin SVD of the centred rows elsewhere"
     }
     fn configure(&self, ask: &Ask<'_>) -> Result<Box<dyn Estimator>, String> {
-        let components = whole(ask.hyperparameters, "n_components")?.ok_or("`n_components` is missing")?;
+        let components = count(ask.hyperparameters, "n_components")?;
         Ok(Box::new(Configured { components }))
     }
 }
@@ -40,7 +41,7 @@ struct Configured {
 
 impl Estimator for Configured {
     fn fit<'t>(&self, training: &'t Training<'t>) -> Result<Box<dyn Fitted + 't>, String> {
-        let x = checked(training)?;
+        let x = finite(training)?;
         let (n, d) = x.dim();
         if self.components > n.min(d) {
             return Err(format!("{} components are asked of {n} rows and {d} features", self.components));
@@ -145,7 +146,7 @@ impl Fitted for Model {
     fn read_back(&self) -> ReadBack {
         let method = if self.covariance { "covariance" } else { "svd" };
         ReadBack {
-            hyperparameters: [("n_components".to_owned(), told(Some(self.components.nrows())))].into(),
+            hyperparameters: [("n_components".to_owned(), counted(self.components.nrows()))].into(),
             settings: Parameters::new(),
             work: [("method".to_owned(), Value::Text(method.to_owned()))].into(),
             layout: "row-major",

@@ -1,5 +1,6 @@
 //! Ridge by a Cholesky decomposition of the normal equations, `(XᵀX + alpha I) w = Xᵀy` on centred rows (Hoerl & Kennard 1970).
 
+use crate::backend::parameters::{flag, number};
 use faer::Side;
 use faer::prelude::Solve;
 
@@ -24,8 +25,8 @@ impl Algorithm for Ridge {
     fn configure(&self, ask: &Ask<'_>) -> Result<Box<dyn Estimator>, String> {
         let hyperparameters = ask.hyperparameters;
         Ok(Box::new(Configured {
-            alpha: hyperparameters.get("alpha").and_then(Value::as_float).ok_or("`alpha` is missing")?,
-            intercept: hyperparameters["fit_intercept"].as_bool().ok_or("`fit_intercept` is missing")?,
+            alpha: number(hyperparameters, "alpha")?,
+            intercept: flag(hyperparameters, "fit_intercept")?,
         }))
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! kodama takes a matrix of distances and gives the whole tree; the distances and the cut of the tree at k clusters are ours, and timed.
 
+use crate::backend::parameters::{count, counted, text};
+use crate::backend::rows::bounded;
 use kodama::{Dendrogram, Method, linkage};
 use ndarray::ArrayView2;
 
-use crate::backend::clusters::{count, enough, labels, usable, whole};
+use crate::backend::clusters::{enough, labels};
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::task::clustering::metrics::squared_distance;
 use crate::task::parameter::{Parameters, Value};
@@ -24,8 +26,7 @@ impl Algorithm for Agglomerative {
         "kodama::linkage of the Euclidean distances, cut at k clusters"
     }
     fn configure(&self, ask: &Ask<'_>) -> Result<Box<dyn Estimator>, String> {
-        let name =
-            ask.hyperparameters.get("linkage").and_then(Value::as_text).ok_or("`linkage` is missing")?;
+        let name = text(ask.hyperparameters, "linkage")?;
         let method: Method = name.parse().map_err(|_| format!("kodama has no linkage `{name}`"))?;
         Ok(Box::new(Configured { method, clusters: count(ask.hyperparameters, "n_clusters")? }))
     }
@@ -38,9 +39,8 @@ struct Configured {
 
 impl Estimator for Configured {
     fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Fitted>, String> {
-        let features = training.features;
         // kodama panics on distances that are no numbers.
-        usable(features)?;
+        let features = bounded(training)?;
         enough(features, self.clusters, "clusters")?;
         let rows = features.nrows();
         let tree = linkage(&mut distances(features), rows, self.method);
@@ -119,12 +119,12 @@ impl Fitted for Model {
         let clusters = self.labels.iter().max().map_or(0, |last| last + 1);
         ReadBack {
             hyperparameters: [
-                ("n_clusters".to_owned(), whole(clusters)),
+                ("n_clusters".to_owned(), counted(clusters)),
                 ("linkage".to_owned(), Value::Text(linkage.to_owned())),
             ]
             .into(),
             settings: Parameters::new(),
-            work: [("merges".to_owned(), whole(self.labels.len() - clusters))].into(),
+            work: [("merges".to_owned(), counted(self.labels.len() - clusters))].into(),
             layout: "row-major",
             features: self.features,
         }

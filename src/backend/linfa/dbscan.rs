@@ -3,13 +3,14 @@
 //! linfa-nn's ball tree and linear search leave out rows at exactly `eps`, which its k-d tree and the definition count, so the tree is
 //! not offered as a setting (on rows of whole numbers two thirds of the labels were wrong; docs/linfa.md).
 
+use crate::backend::parameters::{count, counted, number};
+use crate::backend::rows::bounded;
 use linfa::prelude::{ParamGuard, Transformer};
 use linfa_clustering::{Dbscan as Library, DbscanValidParams};
 use linfa_nn::CommonNearestNeighbour;
 use linfa_nn::distance::L2Dist;
 use ndarray::{Array1, ArrayView2};
 
-use crate::backend::clusters::{count, number, usable, whole};
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::implementation::Cannot;
 use crate::task::clustering::metrics::NOISE;
@@ -52,7 +53,7 @@ struct Configured(Valid);
 
 impl Estimator for Configured {
     fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Fitted>, String> {
-        usable(training.features)?;
+        bounded(training)?;
         let labels = self.0.transform(&training.features);
         Ok(Box::new(Model { labels, parameters: self.0.clone(), features: training.features.ncols() }))
     }
@@ -79,7 +80,7 @@ impl Fitted for Model {
         ReadBack {
             hyperparameters: [
                 ("eps".to_owned(), Value::Float(self.parameters.tolerance())),
-                ("min_samples".to_owned(), whole(self.parameters.minimum_points())),
+                ("min_samples".to_owned(), counted(self.parameters.minimum_points())),
             ]
             .into(),
             settings: Parameters::new(),

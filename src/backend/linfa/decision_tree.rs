@@ -5,6 +5,8 @@
 //! (`docs/linfa.md`): a split beside a tie is looked for among the rows of all nodes and may be missed, values closer than 1e-5 count as
 //! one, and impurities are summed in float32.
 
+use crate::backend::parameters::{count, count_or_none, counted, counted_or_none};
+use crate::backend::rows::finite;
 use linfa::traits::{Fit, Predict};
 use linfa::{DatasetBase, ParamGuard};
 use linfa_trees::{
@@ -12,8 +14,7 @@ use linfa_trees::{
 };
 use ndarray::{Array1, ArrayView2};
 
-use crate::backend::classes::checked;
-use crate::backend::tree::{RawTree, told, whole};
+use crate::backend::tree::RawTree;
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::task::parameter::{Parameters, Value};
 
@@ -39,17 +40,16 @@ impl Algorithm for DecisionTree {
         };
         let parameters = DecisionTreeParams::new()
             .split_quality(quality)
-            .max_depth(whole(asked, "max_depth")?)
-            .min_weight_split(weight(whole(asked, "min_samples_split")?)?)
-            .min_weight_leaf(weight(whole(asked, "min_samples_leaf")?)?)
+            .max_depth(count_or_none(asked, "max_depth")?)
+            .min_weight_split(weight(count(asked, "min_samples_split")?)?)
+            .min_weight_leaf(weight(count(asked, "min_samples_leaf")?)?)
             .min_impurity_decrease(f64::EPSILON);
         Ok(Box::new(Configured { parameters: parameters.check().map_err(|e| e.to_string())? }))
     }
 }
 
 /// A number of rows as linfa weighs them, in float32.
-fn weight(rows: Option<usize>) -> Result<f32, String> {
-    let rows = rows.ok_or("a number of rows is missing")?;
+fn weight(rows: usize) -> Result<f32, String> {
     match u16::try_from(rows) {
         Ok(rows) => Ok(f32::from(rows)),
         Err(_) => Err(format!("linfa weighs rows in float32: {rows} are more than {}", u16::MAX)),
@@ -62,7 +62,7 @@ struct Configured {
 
 impl Estimator for Configured {
     fn fit<'t>(&self, training: &'t Training<'t>) -> Result<Box<dyn Fitted + 't>, String> {
-        let (x, y) = checked(training)?;
+        let (x, y) = (finite(training)?, training.classes()?);
         let labels: Result<Array1<usize>, _> = y.iter().map(|label| usize::try_from(*label)).collect();
         let labels = labels.map_err(|_| "a label is negative")?;
         let fitted = self.parameters.fit(&DatasetBase::new(x, labels)).map_err(|e| e.to_string())?;
@@ -119,13 +119,13 @@ impl Fitted for Model {
         ReadBack {
             hyperparameters: [
                 ("criterion".to_owned(), Value::Text(criterion.to_owned())),
-                ("max_depth".to_owned(), told(parameters.max_depth())),
+                ("max_depth".to_owned(), counted_or_none(parameters.max_depth())),
                 ("min_samples_split".to_owned(), rows(parameters.min_weight_split())),
                 ("min_samples_leaf".to_owned(), rows(parameters.min_weight_leaf())),
             ]
             .into(),
             settings: Parameters::new(),
-            work: [("leaves".to_owned(), told(Some(self.fitted.num_leaves())))].into(),
+            work: [("leaves".to_owned(), counted(self.fitted.num_leaves()))].into(),
             layout: "row-major",
             features: self.features,
         }

@@ -7,6 +7,7 @@
 //! * At `l1_ratio = 0` its duality gap cannot reach zero, so ridge always runs to `max_iterations`. Its coefficients are right long before:
 //!   the cap is the stopping rule, and the parity gate judges the accuracy.
 
+use crate::backend::parameters::{count, flag, number};
 use linfa::DatasetBase;
 use linfa::ParamGuard;
 use linfa::traits::{Fit, Predict};
@@ -77,24 +78,18 @@ impl Algorithm for Penalised {
     }
     fn configure(&self, ask: &Ask<'_>) -> Result<Box<dyn Estimator>, String> {
         let (hyperparameters, settings) = (ask.hyperparameters, ask.settings);
-        let number = |from: &Parameters, name: &str| {
-            from.get(name).and_then(Value::as_float).ok_or_else(|| format!("`{name}` is missing"))
-        };
         let l1_ratio = match self.kind {
             Kind::Ridge => 0.0,
             Kind::Lasso => 1.0,
             Kind::ElasticNet => number(hyperparameters, "l1_ratio")?,
         };
-        let max_iterations = settings.get("max_iterations").and_then(Value::as_int);
         Ok(Box::new(Configured {
             kind: self.kind,
             alpha: number(hyperparameters, "alpha")?,
             l1_ratio,
-            intercept: hyperparameters["fit_intercept"].as_bool().ok_or("`fit_intercept` is missing")?,
+            intercept: flag(hyperparameters, "fit_intercept")?,
             tolerance: number(settings, "tolerance")?,
-            max_iterations: max_iterations
-                .and_then(|m| u32::try_from(m).ok())
-                .ok_or("`max_iterations` must be a whole number below 2^32")?,
+            max_iterations: count(settings, "max_iterations")?,
         }))
     }
 }

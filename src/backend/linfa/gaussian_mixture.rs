@@ -6,6 +6,8 @@
 //!   densities are 0 in float64 (below e^-745, as in many dimensions), the fit fails, or a prediction is the first component.
 //! * `n_runs` continues the last run instead of starting anew, so it is not offered.
 
+use crate::backend::parameters::{count, counted, number};
+use crate::backend::rows::bounded;
 use linfa::DatasetBase;
 use linfa::prelude::{Fit, ParamGuard, Predict};
 use linfa_clustering::{GaussianMixtureModel, GmmCovarType, GmmParams, GmmValidParams, KMeans};
@@ -13,7 +15,7 @@ use ndarray::{Array1, ArrayView2};
 use rand_xoshiro::Xoshiro256Plus;
 use rand_xoshiro::rand_core::SeedableRng;
 
-use crate::backend::clusters::{count, enough, labels, number, usable, whole};
+use crate::backend::clusters::{enough, labels};
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::implementation::Cannot;
 use crate::task::parameter::{ParameterDef, Value};
@@ -33,16 +35,11 @@ impl Algorithm for GaussianMixture {
     }
     fn settings(&self) -> Vec<ParameterDef> {
         vec![
-            ParameterDef {
-                minimum: None,
-                exclusive_minimum: Some(0.0),
-                ..ParameterDef::float_from(
-                    "tolerance",
-                    0.0,
-                    1e-3,
-                    "it stops when the mean log-likelihood changes by less, in nats a row",
-                )
-            }
+            ParameterDef::positive(
+                "tolerance",
+                1e-3,
+                "it stops when the mean log-likelihood changes by less, in nats a row",
+            )
             .not_binding(),
             ParameterDef::int_from(
                 "max_iterations",
@@ -62,7 +59,8 @@ impl Algorithm for GaussianMixture {
     }
     fn configure(&self, ask: &Ask<'_>) -> Result<Box<dyn Estimator>, String> {
         let components = count(ask.hyperparameters, "n_components")?;
-        let (asked, runs) = (count(ask.hyperparameters, "init_runs")?, start_runs(components)?);
+        let asked: usize = count(ask.hyperparameters, "init_runs")?;
+        let runs = start_runs(components)?;
         if asked != runs {
             return Err(format!("linfa starts from the best of {runs} k-means runs, not of {asked}"));
         }
@@ -70,7 +68,7 @@ impl Algorithm for GaussianMixture {
             .covariance_type(GmmCovarType::Full)
             .reg_covariance(number(ask.hyperparameters, "reg_covar")?)
             .tolerance(number(ask.settings, "tolerance")?)
-            .max_n_iterations(count(ask.settings, "max_iterations")? as u64)
+            .max_n_iterations(count(ask.settings, "max_iterations")?)
             .check()
             .map_err(|e| e.to_string())?;
         Ok(Box::new(Configured(parameters)))
@@ -89,7 +87,7 @@ struct Configured(Valid);
 
 impl Estimator for Configured {
     fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Fitted>, String> {
-        usable(training.features)?;
+        bounded(training)?;
         enough(training.features, self.0.n_clusters(), "components")?;
         let dataset = DatasetBase::from(training.features);
         let model = self.0.fit(&dataset).map_err(|e| e.to_string())?;
@@ -129,15 +127,15 @@ impl Fitted for Model {
         };
         ReadBack {
             hyperparameters: [
-                ("n_components".to_owned(), whole(components)),
+                ("n_components".to_owned(), counted(components)),
                 ("covariance".to_owned(), Value::Text(covariance.to_owned())),
                 ("reg_covar".to_owned(), Value::Float(self.parameters.reg_covariance())),
-                ("init_runs".to_owned(), whole(start_runs(components).unwrap_or_default())),
+                ("init_runs".to_owned(), counted(start_runs(components).unwrap_or_default())),
             ]
             .into(),
             settings: [
                 ("tolerance".to_owned(), Value::Float(self.parameters.tolerance())),
-                ("max_iterations".to_owned(), whole(self.parameters.max_n_iterations())),
+                ("max_iterations".to_owned(), counted(self.parameters.max_n_iterations())),
             ]
             .into(),
             // linfa does not tell how many iterations there were; one that did not converge is an error.

@@ -4,13 +4,15 @@
 //! log-likelihood, which it does tell, is what the scorer compares. Its `predict_proba` exponentiates without taking off the largest value
 //! and overflows (`docs/linfa.md`); it is not used.
 
+use crate::backend::parameters::number;
+use crate::backend::rows::finite;
 use linfa::DatasetBase;
 use linfa::ParamGuard;
 use linfa::traits::{Fit, Predict};
 use linfa_bayes::{GaussianNb, GaussianNbParams, GaussianNbValidParams, NaiveBayes};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-use crate::backend::classes::{checked, occurring};
+use crate::backend::classes::occurring;
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::task::parameter::{Parameters, Value};
 
@@ -28,8 +30,7 @@ impl Algorithm for Gaussian {
         "linfa_bayes::GaussianNb"
     }
     fn configure(&self, ask: &Ask<'_>) -> Result<Box<dyn Estimator>, String> {
-        let smoothing =
-            ask.hyperparameters["var_smoothing"].as_float().ok_or("`var_smoothing` is missing")?;
+        let smoothing = number(ask.hyperparameters, "var_smoothing")?;
         let parameters = GaussianNbParams::new().var_smoothing(smoothing).check();
         Ok(Box::new(Configured { parameters: parameters.map_err(|e| e.to_string())? }))
     }
@@ -41,7 +42,7 @@ struct Configured {
 
 impl Estimator for Configured {
     fn fit<'t>(&self, training: &'t Training<'t>) -> Result<Box<dyn Fitted + 't>, String> {
-        let (x, y) = checked(training)?;
+        let (x, y) = (finite(training)?, training.classes()?);
         let labels: Result<Array1<usize>, _> = y.iter().map(|label| usize::try_from(*label)).collect();
         let labels = labels.map_err(|_| "a label is negative")?;
         let fitted = self.parameters.fit(&DatasetBase::new(x, labels)).map_err(|e| e.to_string())?;

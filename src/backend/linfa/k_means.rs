@@ -7,6 +7,8 @@
 //! * It stops when the centroids move by less than `tolerance`, in units of the features; the default here runs until they stand still.
 //! * A centroid for each new start is drawn once by k-means++, where scikit-learn draws several and keeps the best.
 
+use crate::backend::parameters::{count, counted, number};
+use crate::backend::rows::bounded;
 use linfa::DatasetBase;
 use linfa::prelude::{Fit, ParamGuard, Predict};
 use linfa_clustering::{KMeans, KMeansInit, KMeansParams, KMeansValidParams};
@@ -15,7 +17,7 @@ use ndarray::{Array1, ArrayView2};
 use rand_xoshiro::Xoshiro256Plus;
 use rand_xoshiro::rand_core::SeedableRng;
 
-use crate::backend::clusters::{count, enough, first_distinct_rows, labels, number, usable, whole};
+use crate::backend::clusters::{enough, first_distinct_rows, labels};
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::task::parameter::{ParameterDef, Parameters, Value};
 
@@ -59,16 +61,11 @@ impl Algorithm for Clusters {
     fn settings(&self) -> Vec<ParameterDef> {
         let tolerance = if self.start == Start::FirstRows { 1e-12 } else { 1e-4 };
         vec![
-            ParameterDef {
-                minimum: None,
-                exclusive_minimum: Some(0.0),
-                ..ParameterDef::float_from(
-                    "tolerance",
-                    0.0,
-                    tolerance,
-                    "it stops when the centroids move by less, in units of the features",
-                )
-            }
+            ParameterDef::positive(
+                "tolerance",
+                tolerance,
+                "it stops when the centroids move by less, in units of the features",
+            )
             .not_binding(),
             ParameterDef::int_from("max_iterations", 1, 300, "largest number of iterations of a run")
                 .not_binding(),
@@ -80,7 +77,7 @@ impl Algorithm for Clusters {
             clusters: count(ask.hyperparameters, "n_clusters")?,
             runs: if self.start == Start::PlusPlus { count(ask.hyperparameters, "n_init")? } else { 1 },
             tolerance: number(ask.settings, "tolerance")?,
-            max_iterations: count(ask.settings, "max_iterations")? as u64,
+            max_iterations: count(ask.settings, "max_iterations")?,
             seed: ask.seed,
         }))
     }
@@ -97,8 +94,7 @@ struct Configured {
 
 impl Estimator for Configured {
     fn fit(&self, training: &Training<'_>) -> Result<Box<dyn Fitted>, String> {
-        let features = training.features;
-        usable(features)?;
+        let features = bounded(training)?;
         enough(features, self.clusters, "clusters")?;
         let init = match self.start {
             Start::FirstRows => KMeansInit::Precomputed(first_distinct_rows(features, self.clusters)?),
@@ -142,15 +138,15 @@ impl Fitted for Model {
 
     fn read_back(&self) -> ReadBack {
         let mut hyperparameters: Parameters =
-            [("n_clusters".to_owned(), whole(self.parameters.n_clusters()))].into();
+            [("n_clusters".to_owned(), counted(self.parameters.n_clusters()))].into();
         if self.start == Start::PlusPlus {
-            hyperparameters.insert("n_init".to_owned(), whole(self.parameters.n_runs()));
+            hyperparameters.insert("n_init".to_owned(), counted(self.parameters.n_runs()));
         }
         ReadBack {
             hyperparameters,
             settings: [
                 ("tolerance".to_owned(), Value::Float(self.parameters.tolerance())),
-                ("max_iterations".to_owned(), whole(self.parameters.max_n_iterations())),
+                ("max_iterations".to_owned(), counted(self.parameters.max_n_iterations())),
             ]
             .into(),
             // linfa does not tell how many iterations there were.

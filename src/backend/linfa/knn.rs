@@ -3,13 +3,15 @@
 //!
 //! The index borrows the canonical training rows, as linfa's users have it; nothing is copied but what the index itself makes.
 
+use crate::backend::parameters::{count, counted, text};
+use crate::backend::rows::finite;
 use linfa_nn::distance::{Distance, L2Dist};
 use linfa_nn::{CommonNearestNeighbour, NearestNeighbour, NearestNeighbourIndex};
 use ndarray::{Array1, Array2, ArrayView2};
 
-use crate::backend::classes::{checked, labels, occurring};
+use crate::backend::classes::{labels, occurring};
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
-use crate::task::parameter::{ParameterDef, Parameters, Type, Value};
+use crate::task::parameter::{ParameterDef, Parameters, Value};
 
 /// The registry's entry.
 pub struct Knn;
@@ -31,27 +33,22 @@ impl Algorithm for Knn {
         "linfa_nn's index, with a vote of benchrun's own"
     }
     fn settings(&self) -> Vec<ParameterDef> {
-        let algorithm = ParameterDef {
-            ty: Type::Choice,
-            choices: INDICES.iter().map(|(name, _)| (*name).to_owned()).collect(),
-            default: Value::Text("kd_tree".to_owned()),
-            ..ParameterDef::boolean("algorithm", true, "the index")
-        };
+        let names = INDICES.map(|(name, _)| name);
+        let algorithm = ParameterDef::choice("algorithm", &names, "kd_tree", "the index");
         vec![
             algorithm.not_binding(),
             ParameterDef::int_from("leaf_size", 1, 16, "the most rows in a leaf of a tree").not_binding(),
         ]
     }
     fn configure(&self, ask: &Ask<'_>) -> Result<Box<dyn Estimator>, String> {
-        let name = ask.settings["algorithm"].as_text().ok_or("`algorithm` is missing")?;
-        let whole = |value: &Value| value.as_int().and_then(|v| usize::try_from(v).ok());
+        let name = text(ask.settings, "algorithm")?;
         let (algorithm, index) =
             INDICES.into_iter().find(|(known, _)| *known == name).ok_or("`algorithm` is unknown")?;
         Ok(Box::new(Configured {
             algorithm,
             index,
-            leaf_size: whole(&ask.settings["leaf_size"]).ok_or("`leaf_size` is missing")?,
-            neighbours: whole(&ask.hyperparameters["n_neighbors"]).ok_or("`n_neighbors` is missing")?,
+            leaf_size: count(ask.settings, "leaf_size")?,
+            neighbours: count(ask.hyperparameters, "n_neighbors")?,
             by_distance: ask.hyperparameters["weights"].as_text() == Some("distance"),
         }))
     }
@@ -68,7 +65,7 @@ struct Configured {
 
 impl Estimator for Configured {
     fn fit<'t>(&self, training: &'t Training<'t>) -> Result<Box<dyn Fitted + 't>, String> {
-        let (x, y) = checked(training)?;
+        let (x, y) = (finite(training)?, training.classes()?);
         if self.neighbours > x.nrows() {
             return Err(format!("{} neighbours are asked of {} training rows", self.neighbours, x.nrows()));
         }
@@ -138,17 +135,16 @@ impl Fitted for Model<'_> {
 
     fn read_back(&self) -> ReadBack {
         let Configured { algorithm, leaf_size, neighbours, by_distance, .. } = self.configured;
-        let whole = |value: usize| Value::Int(i64::try_from(value).unwrap_or(i64::MAX));
         let weights = if by_distance { "distance" } else { "uniform" };
         ReadBack {
             hyperparameters: [
-                ("n_neighbors".to_owned(), whole(neighbours)),
+                ("n_neighbors".to_owned(), counted(neighbours)),
                 ("weights".to_owned(), Value::Text(weights.to_owned())),
             ]
             .into(),
             settings: [
                 ("algorithm".to_owned(), Value::Text(algorithm.to_owned())),
-                ("leaf_size".to_owned(), whole(leaf_size)),
+                ("leaf_size".to_owned(), counted(leaf_size)),
             ]
             .into(),
             work: Parameters::new(),

@@ -5,6 +5,8 @@
 //! `MultiLogisticRegression`. Its loss is inexact where decision values of one row lie more than 34 below the largest of all rows (see
 //! `docs/linfa.md`): the parity gate sees whether they do.
 
+use crate::backend::parameters::{count, flag, number};
+use crate::backend::rows::bounded;
 use linfa::DatasetBase;
 use linfa::traits::{Fit, Predict};
 use linfa_logistic::{
@@ -12,7 +14,7 @@ use linfa_logistic::{
 };
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
-use crate::backend::classes::{bounded, checked, several};
+use crate::backend::classes::several;
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::task::parameter::{ParameterDef, Parameters, Value};
 
@@ -30,30 +32,22 @@ impl Algorithm for Logistic {
         "linfa_logistic::LogisticRegression and MultiLogisticRegression: L-BFGS"
     }
     fn settings(&self) -> Vec<ParameterDef> {
-        let tolerance = ParameterDef {
-            minimum: None,
-            exclusive_minimum: Some(0.0),
-            ..ParameterDef::float_from(
-                "gradient_tolerance",
-                0.0,
-                1e-4,
-                "L-BFGS stops at this norm of the gradient of the objective over C",
-            )
-        };
+        let tolerance = ParameterDef::positive(
+            "gradient_tolerance",
+            1e-4,
+            "L-BFGS stops at this norm of the gradient of the objective over C",
+        );
         vec![
             tolerance.not_binding(),
             ParameterDef::int_from("max_iterations", 1, 100, "cap on the iterations of L-BFGS").not_binding(),
         ]
     }
     fn configure(&self, ask: &Ask<'_>) -> Result<Box<dyn Estimator>, String> {
-        let iterations = ask.settings["max_iterations"].as_int().ok_or("`max_iterations` is missing")?;
         Ok(Box::new(Configured {
-            c: ask.hyperparameters["C"].as_float().ok_or("`C` is missing")?,
-            intercept: ask.hyperparameters["fit_intercept"].as_bool().ok_or("`fit_intercept` is missing")?,
-            tolerance: ask.settings["gradient_tolerance"]
-                .as_float()
-                .ok_or("`gradient_tolerance` is missing")?,
-            iterations: u64::try_from(iterations).map_err(|e| e.to_string())?,
+            c: number(ask.hyperparameters, "C")?,
+            intercept: flag(ask.hyperparameters, "fit_intercept")?,
+            tolerance: number(ask.settings, "gradient_tolerance")?,
+            iterations: count(ask.settings, "max_iterations")?,
         }))
     }
 }
@@ -69,10 +63,9 @@ struct Configured {
 
 impl Estimator for Configured {
     fn fit<'t>(&self, training: &'t Training<'t>) -> Result<Box<dyn Fitted + 't>, String> {
-        let (x, y) = checked(training)?;
-        let classes = several(y)?;
         // Where the norm of the gradient overflows, argmin's line search never ends.
-        bounded(x)?;
+        let (x, y) = (bounded(training)?, training.classes()?);
+        let classes = several(y)?;
         let data = DatasetBase::new(x, y);
         let kind = if classes.len() == 2 {
             let parameters = LogisticRegression::default()

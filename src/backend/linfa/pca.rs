@@ -3,13 +3,13 @@
 //! The variances are σ² / (n − 1) of linfa's singular values: its own `explained_variance` divides by k − 1 instead, where k is the number
 //! of components (`docs/linfa.md`). Its tolerance and cap cannot be set, and it keeps the best it found where it did not converge.
 
+use crate::backend::parameters::{count, counted};
+use crate::backend::rows::bounded;
 use linfa::DatasetBase;
 use linfa::traits::{Fit, Predict};
 use linfa_reduction::Pca as LinfaPca;
 use ndarray::{Array2, ArrayView2, Axis};
 
-use crate::backend::classes::bounded;
-use crate::backend::tree::{checked, told, whole};
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::task::parameter::Parameters;
 
@@ -27,7 +27,7 @@ impl Algorithm for Pca {
         "linfa_reduction::Pca: LOBPCG, its tolerance and cap fixed"
     }
     fn configure(&self, ask: &Ask<'_>) -> Result<Box<dyn Estimator>, String> {
-        let components = whole(ask.hyperparameters, "n_components")?.ok_or("`n_components` is missing")?;
+        let components = count(ask.hyperparameters, "n_components")?;
         Ok(Box::new(Configured { components }))
     }
 }
@@ -38,7 +38,8 @@ struct Configured {
 
 impl Estimator for Configured {
     fn fit<'t>(&self, training: &'t Training<'t>) -> Result<Box<dyn Fitted + 't>, String> {
-        let x = checked(training)?;
+        // linfa panics where a product overflows.
+        let x = bounded(training)?;
         let (rows, columns) = x.dim();
         if self.components > rows.min(columns) {
             return Err(format!(
@@ -46,8 +47,6 @@ impl Estimator for Configured {
                 self.components
             ));
         }
-        // linfa panics where a product overflows.
-        bounded(x)?;
         let fitted =
             LinfaPca::params(self.components).fit(&DatasetBase::new(x, ())).map_err(|e| e.to_string())?;
         let found = fitted.components().nrows();
@@ -86,7 +85,7 @@ impl Fitted for Model {
     fn read_back(&self) -> ReadBack {
         let components = self.fitted.components();
         ReadBack {
-            hyperparameters: [("n_components".to_owned(), told(Some(components.nrows())))].into(),
+            hyperparameters: [("n_components".to_owned(), counted(components.nrows()))].into(),
             settings: Parameters::new(),
             // linfa keeps the iterations and whether they converged to itself.
             work: Parameters::new(),

@@ -9,12 +9,13 @@
 //! * nu-SVC with a linear kernel predicts wrongly (its hyperplane is not divided by rho): refused.
 //! * An infeasible `nu`, and features that overflow the kernel, are refused here; linfa would return nonsense or panic.
 
+use crate::backend::parameters::number;
 use linfa::traits::{Fit, Predict};
 use linfa::{DatasetBase, ParamGuard};
 use linfa_svm::{Svm, SvmParams, SvmValidParams};
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, CowArray, Ix2};
 
-use crate::backend::kernel_machine::{Classes, KernelChoice, Pair, number, one_against_one_outputs};
+use crate::backend::kernel_machine::{Classes, KernelChoice, Pair, one_against_one_outputs};
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::implementation::Cannot;
 use crate::task::parameter::{ParameterDef, Parameters, Value};

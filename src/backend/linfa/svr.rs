@@ -2,13 +2,14 @@
 //!
 //! linfa's nu-SVR is wrong (every row becomes a support vector), so it is not offered.
 
+use crate::backend::parameters::number;
 use linfa::traits::{Fit, Predict};
 use linfa::{DatasetBase, ParamGuard};
 use linfa_svm::{Svm, SvmParams, SvmValidParams};
 use ndarray::{Array1, ArrayView2};
 
 use super::svm::{progress, scaled, settings, with_kernel};
-use crate::backend::kernel_machine::{KernelChoice, number};
+use crate::backend::kernel_machine::KernelChoice;
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::task::parameter::{ParameterDef, Parameters, Value};
 use crate::task::svm::kernel::Kernel;

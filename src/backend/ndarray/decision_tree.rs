@@ -2,11 +2,12 @@
 //!
 //! linfa's and smartcore's trees for classes miss splits where values are tied (`docs/linfa.md`, `docs/smartcore.md`).
 
+use crate::backend::parameters::counted;
 use ndarray::ArrayView2;
 
 use super::cart::Tree;
 use super::growth::{Growth, Meaning, Rows, Wanted};
-use crate::backend::tree::{RawTree, told};
+use crate::backend::tree::RawTree;
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::task::parameter::Parameters;
 
@@ -74,12 +75,12 @@ impl Fitted for Model {
 
     fn read_back(&self) -> ReadBack {
         let mut hyperparameters = self.growth.told();
-        hyperparameters.insert("min_samples_split".to_owned(), told(Some(self.growth.min_samples_split)));
-        let leaves = self.trees.iter().map(Tree::leaves).sum();
+        hyperparameters.insert("min_samples_split".to_owned(), counted(self.growth.min_samples_split));
+        let leaves: usize = self.trees.iter().map(Tree::leaves).sum();
         ReadBack {
             hyperparameters,
             settings: Parameters::new(),
-            work: [("leaves".to_owned(), told(Some(leaves)))].into(),
+            work: [("leaves".to_owned(), counted(leaves))].into(),
             layout: "column-major",
             features: self.features,
         }

@@ -1,6 +1,8 @@
 //! What single trees and forests of both tasks share: checked hyperparameters, training rows as trees see them, and answers made of what
 //! leaves say.
 
+use crate::backend::parameters::{count, count_or_none, counted, counted_or_none};
+use crate::backend::rows::finite;
 use std::sync::Arc;
 
 use ndarray::{Array1, ArrayView1, ArrayView2};
@@ -11,7 +13,6 @@ use rayon::prelude::*;
 use super::cart::{Rules, Tree, grow, sums};
 use super::impurity::{Counts, Deviation, Entropy, Gini, Impurity, Sample};
 use super::ranks::Ranks;
-use crate::backend::tree::{self, told, whole};
 use crate::backend::{Answer, Ask, Training, classes};
 use crate::task::parameter::{Parameters, Value};
 
@@ -59,12 +60,12 @@ impl Growth {
         let asked = ask.hyperparameters;
         let criterion = asked["criterion"].as_text().unwrap_or_default();
         let known = Criterion::ALL.iter().find(|(name, _)| *name == criterion);
-        let split = asked.get("min_samples_split").map(|_| whole(asked, "min_samples_split"));
+        let split = asked.get("min_samples_split").map(|_| count_or_none(asked, "min_samples_split"));
         Ok(Self {
             criterion: known.ok_or_else(|| format!("`criterion` is {criterion}, which is unknown"))?.1,
-            max_depth: whole(asked, "max_depth")?,
+            max_depth: count_or_none(asked, "max_depth")?,
             min_samples_split: split.transpose()?.flatten().unwrap_or(2),
-            min_samples_leaf: whole(asked, "min_samples_leaf")?.ok_or("`min_samples_leaf` is missing")?,
+            min_samples_leaf: count(asked, "min_samples_leaf")?,
             seed: ask.seed,
         })
     }
@@ -73,8 +74,8 @@ impl Growth {
     pub fn told(&self) -> Parameters {
         [
             ("criterion".to_owned(), Value::Text(self.criterion.name().to_owned())),
-            ("max_depth".to_owned(), told(self.max_depth)),
-            ("min_samples_leaf".to_owned(), told(Some(self.min_samples_leaf))),
+            ("max_depth".to_owned(), counted_or_none(self.max_depth)),
+            ("min_samples_leaf".to_owned(), counted(self.min_samples_leaf)),
         ]
         .into()
     }
@@ -168,7 +169,7 @@ impl<'t> Rows<'t> {
     /// # Errors
     /// There are none, or some are not finite, or the squares of numbers overflow.
     pub fn checked(training: &Training<'t>, task: &str) -> Result<Self, String> {
-        let features = tree::checked(training)?;
+        let features = finite(training)?;
         let targets = if task == "classification" {
             of_classes(training.classes()?)
         } else {

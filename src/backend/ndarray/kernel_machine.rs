@@ -1,9 +1,10 @@
 //! What the classifiers and the regressor on [`super::smo`] share: settings, the expansion in support vectors, and the receipt.
 
+use crate::backend::parameters::{count, number};
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::smo::Solution;
-use crate::backend::kernel_machine::{KernelChoice, number};
+use crate::backend::kernel_machine::KernelChoice;
 use crate::backend::{Ask, ReadBack};
 use crate::task::parameter::{ParameterDef, Parameters, Value};
 use crate::task::svm::kernel::Kernel;
@@ -39,10 +40,9 @@ impl Solver {
     /// # Errors
     /// One is missing.
     pub fn new(ask: &Ask<'_>) -> Result<Self, String> {
-        let steps = ask.settings.get("max_iterations").and_then(Value::as_int);
         Ok(Self {
             tolerance: number(ask.settings, "tolerance")?,
-            max_steps: steps.and_then(|s| usize::try_from(s).ok()).ok_or("`max_iterations` is missing")?,
+            max_steps: count(ask.settings, "max_iterations")?,
             cache_mib: number(ask.settings, "cache_size")?,
             settings: ask.settings.clone(),
         })

@@ -4,15 +4,16 @@
 //! Several classes are each class against the rest, as in liblinear. The hinge is solved by dual coordinate descent; so is the squared
 //! hinge where features outnumber rows, else by Newton's method on the primal (`solver` = `auto`; scikit-learn chooses alike).
 
+use crate::backend::parameters::{count, counted, flag, number, text};
 use ndarray::{Array1, Array2, ArrayView2, Axis, Slice};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use super::coordinate_descent::{self, Dual};
 use super::newton;
-use crate::backend::kernel_machine::{Classes, number};
+use crate::backend::kernel_machine::Classes;
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
-use crate::task::parameter::{ParameterDef, Parameters, Type, Value};
+use crate::task::parameter::{ParameterDef, Value};
 use crate::task::svm::pairs::largest;
 
 /// The registry's entry.
@@ -41,16 +42,12 @@ impl Algorithm for LinearSvc {
     }
     fn settings(&self) -> Vec<ParameterDef> {
         vec![
-            ParameterDef {
-                ty: Type::Choice,
-                choices: ["auto", "dual", "newton"].map(str::to_owned).to_vec(),
-                default: Value::Text("auto".to_owned()),
-                ..ParameterDef::boolean(
-                    "solver",
-                    true,
-                    "coordinate descent on the dual, or Newton's method on the primal (squared hinge alone)",
-                )
-            }
+            ParameterDef::choice(
+                "solver",
+                &["auto", "dual", "newton"],
+                "auto",
+                "coordinate descent on the dual, or Newton's method on the primal (squared hinge alone)",
+            )
             .not_binding(),
             ParameterDef::float_from(
                 "tolerance",
@@ -69,31 +66,20 @@ impl Algorithm for LinearSvc {
         ]
     }
     fn configure(&self, ask: &Ask<'_>) -> Result<Box<dyn Estimator>, String> {
-        let text = |from: &Parameters, name: &str| {
-            from.get(name)
-                .and_then(Value::as_text)
-                .map(str::to_owned)
-                .ok_or_else(|| format!("`{name}` is missing"))
-        };
         let squared = text(ask.hyperparameters, "loss")? == "squared_hinge";
-        let solver = text(ask.settings, "solver")?;
+        let solver = text(ask.settings, "solver")?.to_owned();
         if solver == "newton" && !squared {
             return Err(
                 "Newton's method needs the squared hinge: the hinge has no second derivative".to_owned()
             );
         }
-        let cap = ask.settings.get("max_iterations").and_then(Value::as_int);
         Ok(Box::new(Configured {
             cost: number(ask.hyperparameters, "C")?,
             squared,
-            intercept: ask
-                .hyperparameters
-                .get("fit_intercept")
-                .and_then(Value::as_bool)
-                .ok_or("`fit_intercept` is missing")?,
+            intercept: flag(ask.hyperparameters, "fit_intercept")?,
             solver,
             tolerance: number(ask.settings, "tolerance")?,
-            max_iterations: cap.and_then(|m| usize::try_from(m).ok()).ok_or("`max_iterations` is missing")?,
+            max_iterations: count(ask.settings, "max_iterations")?,
             seed: ask.seed,
         }))
     }
@@ -196,7 +182,6 @@ impl Fitted for Model {
     fn read_back(&self) -> ReadBack {
         let used = &self.configured;
         let loss = if used.squared { "squared_hinge" } else { "hinge" };
-        let count = |value: usize| Value::Int(i64::try_from(value).unwrap_or(i64::MAX));
         ReadBack {
             hyperparameters: [
                 ("C".to_owned(), Value::Float(used.cost)),
@@ -207,12 +192,12 @@ impl Fitted for Model {
             settings: [
                 ("solver".to_owned(), Value::Text(used.solver.clone())),
                 ("tolerance".to_owned(), Value::Float(used.tolerance)),
-                ("max_iterations".to_owned(), count(used.max_iterations)),
+                ("max_iterations".to_owned(), counted(used.max_iterations)),
             ]
             .into(),
             work: [
                 ("solver".to_owned(), Value::Text(self.solver.to_owned())),
-                ("iterations".to_owned(), count(self.passes)),
+                ("iterations".to_owned(), counted(self.passes)),
                 ("converged".to_owned(), Value::Bool(self.converged)),
             ]
             .into(),

@@ -5,11 +5,11 @@
 //! classes (`docs/linfa.md`, `docs/smartcore.md`). Trees are shared out over rayon's pool where more than one thread is allowed;
 //! predictions use one.
 
+use crate::backend::parameters::{count, counted, flag};
 use ndarray::ArrayView2;
 
 use super::cart::Tree;
 use super::growth::{Growth, Meaning, Rows, Wanted};
-use crate::backend::tree::{told, whole};
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::task::parameter::{Parameters, Value};
 use crate::task::tree::forest::features_drawn;
@@ -40,8 +40,8 @@ impl Algorithm for RandomForest {
         Ok(Box::new(Configured {
             task: self.task,
             growth: Growth::new(ask)?,
-            trees: whole(asked, "n_estimators")?.ok_or("`n_estimators` is missing")?,
-            bootstrap: asked["bootstrap"].as_bool().ok_or("`bootstrap` is missing")?,
+            trees: count(asked, "n_estimators")?,
+            bootstrap: flag(asked, "bootstrap")?,
             asked: asked.clone(),
         }))
     }
@@ -108,13 +108,13 @@ impl Fitted for Model<'_> {
     fn read_back(&self) -> ReadBack {
         let mut hyperparameters = self.growth.told();
         hyperparameters.extend([
-            ("n_estimators".to_owned(), told(Some(self.trees.len()))),
+            ("n_estimators".to_owned(), counted(self.trees.len())),
             ("max_features".to_owned(), self.max_features.clone()),
             ("bootstrap".to_owned(), Value::Bool(self.wanted.bootstrap)),
         ]);
         let work = [
-            ("trees".to_owned(), told(Some(self.trees.len()))),
-            ("features_drawn".to_owned(), told(Some(self.wanted.features_drawn))),
+            ("trees".to_owned(), counted(self.trees.len())),
+            ("features_drawn".to_owned(), counted(self.wanted.features_drawn)),
         ];
         ReadBack {
             hyperparameters,

@@ -2,12 +2,13 @@
 //!
 //! linfa offers both; this is what a cached kernel, rows of vector instructions and predictions by blocks make of the same method.
 
+use crate::backend::parameters::number;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::kernel_machine::{Expansion, Solver, Work, read_back};
 use super::kernel_rows::KernelRows;
 use super::smo::{Problem, Solution};
-use crate::backend::kernel_machine::{Classes, KernelChoice, Pair, number};
+use crate::backend::kernel_machine::{Classes, KernelChoice, Pair};
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::task::parameter::{ParameterDef, Value};
 use crate::task::svm::kernel::Kernel;

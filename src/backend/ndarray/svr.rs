@@ -1,11 +1,12 @@
 //! epsilon-SVR on [`super::smo`].
 
+use crate::backend::parameters::number;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 
 use super::kernel_machine::{Expansion, Solver, Work, read_back};
 use super::kernel_rows::KernelRows;
 use super::smo::Problem;
-use crate::backend::kernel_machine::{KernelChoice, number};
+use crate::backend::kernel_machine::KernelChoice;
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::task::parameter::{ParameterDef, Value};
 

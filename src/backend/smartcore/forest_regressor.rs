@@ -4,6 +4,8 @@
 //! classes is not offered: it draws as many rows of each class as the class has, which is no bootstrap sample of the rows
 //! (`docs/smartcore.md`).
 
+use crate::backend::parameters::{count, count_or_none, counted};
+use crate::backend::rows::finite;
 use ndarray::ArrayView2;
 use serde::Deserialize;
 use smartcore::ensemble::random_forest_regressor::{RandomForestRegressor, RandomForestRegressorParameters};
@@ -11,7 +13,6 @@ use smartcore::linalg::basic::matrix::DenseMatrix;
 
 use super::matrix;
 use super::nodes::{Limits, Node, levels, raw, read};
-use crate::backend::tree::{checked, told, whole};
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::implementation::Cannot;
 use crate::task::parameter::{Parameters, Value};
@@ -44,15 +45,15 @@ impl Algorithm for ForestRegressor {
         if asked["bootstrap"].as_bool() != Some(true) {
             return Err(NO_BOOTSTRAP.to_owned());
         }
-        if whole(asked, "min_samples_leaf")? != Some(1) {
+        if count::<usize>(asked, "min_samples_leaf")? != 1 {
             let reason = "smartcore counts a row of a leaf as often as it was drawn, not once";
             return Err(format!("min_samples_leaf = {}: {reason}", asked["min_samples_leaf"]));
         }
         let parameters = RandomForestRegressorParameters {
-            max_depth: levels(whole(asked, "max_depth")?)?,
+            max_depth: levels(count_or_none(asked, "max_depth")?)?,
             min_samples_leaf: 1,
             min_samples_split: 2,
-            n_trees: whole(asked, "n_estimators")?.ok_or("`n_estimators` is missing")?,
+            n_trees: count(asked, "n_estimators")?,
             m: None,
             keep_samples: false,
             seed: ask.seed,
@@ -71,7 +72,7 @@ type Smartcore = RandomForestRegressor<f64, f64, DenseMatrix<f64>, Vec<f64>>;
 
 impl Estimator for Configured {
     fn fit<'t>(&self, training: &'t Training<'t>) -> Result<Box<dyn Fitted + 't>, String> {
-        let (x, y) = (checked(training)?, training.numbers()?);
+        let (x, y) = (finite(training)?, training.numbers()?);
         let drawn = features_drawn(&self.asked, x.ncols());
         let parameters = self.parameters.clone().with_m(drawn);
         let fitted = Smartcore::fit(&matrix(x)?, &y.to_vec(), parameters).map_err(|e| e.to_string())?;
@@ -132,13 +133,13 @@ impl Fitted for Model<'_> {
                 hyperparameters = first.parameters.told();
                 hyperparameters.remove("min_samples_split");
             }
-            hyperparameters.insert("n_estimators".to_owned(), told(Some(trees.len())));
+            hyperparameters.insert("n_estimators".to_owned(), counted(trees.len()));
             hyperparameters.insert("max_features".to_owned(), self.max_features.clone());
             // The only ones that it has.
             hyperparameters.insert("criterion".to_owned(), Value::Text("squared_error".to_owned()));
             hyperparameters.insert("bootstrap".to_owned(), Value::Bool(true));
-            work.insert("trees".to_owned(), told(Some(trees.len())));
-            work.insert("features_drawn".to_owned(), told(Some(self.drawn)));
+            work.insert("trees".to_owned(), counted(trees.len()));
+            work.insert("features_drawn".to_owned(), counted(self.drawn));
         }
         ReadBack {
             hyperparameters,

@@ -1,5 +1,7 @@
 //! k-nearest neighbours by smartcore. It keeps each training row as a vector of its own, which `fit` copies.
 
+use crate::backend::parameters::count;
+use crate::backend::rows::bounded;
 use ndarray::{Array2, ArrayView2};
 use smartcore::algorithm::neighbour::KNNAlgorithmName;
 use smartcore::linalg::basic::matrix::DenseMatrix;
@@ -8,9 +10,9 @@ use smartcore::neighbors::KNNWeightFunction;
 use smartcore::neighbors::knn_classifier::{KNNClassifier, KNNClassifierParameters};
 
 use super::matrix;
-use crate::backend::classes::{bounded, checked, occurring};
+use crate::backend::classes::occurring;
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
-use crate::task::parameter::{ParameterDef, Parameters, Type, Value};
+use crate::task::parameter::{ParameterDef, Parameters, Value};
 
 /// The registry's entry.
 pub struct Knn;
@@ -26,18 +28,11 @@ impl Algorithm for Knn {
         "smartcore::neighbors::KNNClassifier"
     }
     fn settings(&self) -> Vec<ParameterDef> {
-        let algorithm = ParameterDef {
-            ty: Type::Choice,
-            choices: ["cover_tree", "linear"].map(str::to_owned).to_vec(),
-            default: Value::Text("cover_tree".to_owned()),
-            ..ParameterDef::boolean("algorithm", true, "the search")
-        };
+        let algorithm =
+            ParameterDef::choice("algorithm", &["cover_tree", "linear"], "cover_tree", "the search");
         vec![algorithm.not_binding()]
     }
     fn configure(&self, ask: &Ask<'_>) -> Result<Box<dyn Estimator>, String> {
-        let neighbours = ask.hyperparameters["n_neighbors"].as_int();
-        let neighbours =
-            neighbours.and_then(|k| usize::try_from(k).ok()).ok_or("`n_neighbors` is missing")?;
         let algorithm = match ask.settings["algorithm"].as_text() {
             Some("linear") => KNNAlgorithmName::LinearSearch,
             Some("cover_tree") => KNNAlgorithmName::CoverTree,
@@ -49,7 +44,7 @@ impl Algorithm for Knn {
             _ => return Err("`weights` is unknown".to_owned()),
         };
         let parameters = KNNClassifierParameters::default()
-            .with_k(neighbours)
+            .with_k(count(ask.hyperparameters, "n_neighbors")?)
             .with_algorithm(algorithm)
             .with_weight(weight);
         Ok(Box::new(Configured { parameters }))
@@ -64,9 +59,8 @@ type Smartcore = KNNClassifier<f64, i64, DenseMatrix<f64>, Vec<i64>, Euclidian<f
 
 impl Estimator for Configured {
     fn fit<'t>(&self, training: &'t Training<'t>) -> Result<Box<dyn Fitted + 't>, String> {
-        let (x, y) = checked(training)?;
         // A cover tree of infinite distances recurses until the stack is full.
-        bounded(x)?;
+        let (x, y) = (bounded(training)?, training.classes()?);
         if self.parameters.k > x.nrows() {
             return Err(format!("{} neighbours are asked of {} training rows", self.parameters.k, x.nrows()));
         }

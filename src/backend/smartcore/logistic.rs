@@ -3,13 +3,15 @@
 //! Its objective is `Σ log-loss + alpha |w|² / 2`, the intercept not penalised: the task's at `alpha = 1 / C`, divided by C. It always
 //! fits an intercept and tells no probabilities.
 
+use crate::backend::parameters::number;
+use crate::backend::rows::finite;
 use ndarray::{Array1, Array2, ArrayView2};
 use smartcore::linalg::basic::arrays::Array as _;
 use smartcore::linalg::basic::matrix::DenseMatrix;
 use smartcore::linear::logistic_regression::{LogisticRegression, LogisticRegressionParameters};
 
 use super::matrix;
-use crate::backend::classes::{checked, several};
+use crate::backend::classes::several;
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::implementation::Cannot;
 use crate::task::parameter::{Parameters, Value};
@@ -38,7 +40,7 @@ impl Algorithm for Logistic {
         if ask.hyperparameters["fit_intercept"].as_bool() != Some(true) {
             return Err("smartcore always fits an intercept".to_owned());
         }
-        let c = ask.hyperparameters["C"].as_float().ok_or("`C` is missing")?;
+        let c = number(ask.hyperparameters, "C")?;
         let parameters = LogisticRegressionParameters::default().with_alpha(1.0 / c);
         Ok(Box::new(Configured { parameters }))
     }
@@ -52,7 +54,7 @@ type Smartcore = LogisticRegression<f64, i64, DenseMatrix<f64>, Vec<i64>>;
 
 impl Estimator for Configured {
     fn fit<'t>(&self, training: &'t Training<'t>) -> Result<Box<dyn Fitted + 't>, String> {
-        let (x, y) = checked(training)?;
+        let (x, y) = (finite(training)?, training.classes()?);
         several(y)?;
         let model = Smartcore::fit(&matrix(x)?, &y.to_vec(), self.parameters.clone());
         let model = Model { model: model.map_err(|e| e.to_string())?, alpha: self.parameters.alpha };

@@ -1,9 +1,10 @@
 //! smartcore's trees have no getters: nodes and parameters are read back from what a fitted object serialises to.
 
+use crate::backend::parameters::{counted, counted_or_none};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::backend::tree::{RawTree, told};
+use crate::backend::tree::RawTree;
 use crate::task::parameter::Parameters;
 
 /// One node; children come after their parent.
@@ -46,9 +47,9 @@ impl Limits {
     /// The limits under the task's names, the depth in splits.
     pub fn told(&self) -> Parameters {
         [
-            ("max_depth".to_owned(), told(self.splits())),
-            ("min_samples_split".to_owned(), told(Some(self.min_samples_split))),
-            ("min_samples_leaf".to_owned(), told(Some(self.min_samples_leaf))),
+            ("max_depth".to_owned(), counted_or_none(self.splits())),
+            ("min_samples_split".to_owned(), counted(self.min_samples_split)),
+            ("min_samples_leaf".to_owned(), counted(self.min_samples_leaf)),
         ]
         .into()
     }

@@ -3,6 +3,8 @@
 //! It looks for a split only between two neighbours of different labels. Where a feature has ties or leaves have a least size, the best
 //! split may lie elsewhere; the parity gate sees where that happens (`docs/smartcore.md`).
 
+use crate::backend::parameters::{count, count_or_none};
+use crate::backend::rows::finite;
 use ndarray::ArrayView2;
 use serde::Deserialize;
 use smartcore::linalg::basic::matrix::DenseMatrix;
@@ -12,8 +14,6 @@ use smartcore::tree::decision_tree_classifier::{
 
 use super::matrix;
 use super::nodes::{Limits, Node, levels, raw, read};
-use crate::backend::classes::checked;
-use crate::backend::tree::whole;
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::task::parameter::{Parameters, Value};
 
@@ -39,9 +39,9 @@ impl Algorithm for TreeClassifier {
         };
         let parameters = DecisionTreeClassifierParameters {
             criterion,
-            max_depth: levels(whole(asked, "max_depth")?)?,
-            min_samples_leaf: whole(asked, "min_samples_leaf")?.ok_or("`min_samples_leaf` is missing")?,
-            min_samples_split: whole(asked, "min_samples_split")?.ok_or("`min_samples_split` is missing")?,
+            max_depth: levels(count_or_none(asked, "max_depth")?)?,
+            min_samples_leaf: count(asked, "min_samples_leaf")?,
+            min_samples_split: count(asked, "min_samples_split")?,
             // It draws only where fewer features than all are searched.
             seed: Some(ask.seed),
         };
@@ -57,7 +57,7 @@ type Smartcore = DecisionTreeClassifier<f64, i64, DenseMatrix<f64>, Vec<i64>>;
 
 impl Estimator for Configured {
     fn fit<'t>(&self, training: &'t Training<'t>) -> Result<Box<dyn Fitted + 't>, String> {
-        let (x, y) = checked(training)?;
+        let (x, y) = (finite(training)?, training.classes()?);
         let fitted = Smartcore::fit(&matrix(x)?, &y.to_vec(), self.parameters.clone());
         Ok(Box::new(Model { fitted: fitted.map_err(|e| e.to_string())?, features: x.ncols() }))
     }

@@ -1,5 +1,7 @@
 //! Decision trees for numbers by smartcore.
 
+use crate::backend::parameters::{count, count_or_none};
+use crate::backend::rows::finite;
 use ndarray::ArrayView2;
 use serde::Deserialize;
 use smartcore::linalg::basic::matrix::DenseMatrix;
@@ -7,7 +9,6 @@ use smartcore::tree::decision_tree_regressor::{DecisionTreeRegressor, DecisionTr
 
 use super::matrix;
 use super::nodes::{Limits, Node, levels, raw, read};
-use crate::backend::tree::{checked, whole};
 use crate::backend::{Algorithm, Answer, Ask, Estimator, Fitted, ReadBack, Tensor, Training};
 use crate::task::parameter::{Parameters, Value};
 
@@ -27,9 +28,9 @@ impl Algorithm for TreeRegressor {
     fn configure(&self, ask: &Ask<'_>) -> Result<Box<dyn Estimator>, String> {
         let asked = ask.hyperparameters;
         let parameters = DecisionTreeRegressorParameters {
-            max_depth: levels(whole(asked, "max_depth")?)?,
-            min_samples_leaf: whole(asked, "min_samples_leaf")?.ok_or("`min_samples_leaf` is missing")?,
-            min_samples_split: whole(asked, "min_samples_split")?.ok_or("`min_samples_split` is missing")?,
+            max_depth: levels(count_or_none(asked, "max_depth")?)?,
+            min_samples_leaf: count(asked, "min_samples_leaf")?,
+            min_samples_split: count(asked, "min_samples_split")?,
             // Features are searched in a drawn order, which decides between splits that are as good.
             seed: Some(ask.seed),
         };
@@ -45,7 +46,7 @@ type Smartcore = DecisionTreeRegressor<f64, f64, DenseMatrix<f64>, Vec<f64>>;
 
 impl Estimator for Configured {
     fn fit<'t>(&self, training: &'t Training<'t>) -> Result<Box<dyn Fitted + 't>, String> {
-        let (x, y) = (checked(training)?, training.numbers()?);
+        let (x, y) = (finite(training)?, training.numbers()?);
         let fitted = Smartcore::fit(&matrix(x)?, &y.to_vec(), self.parameters.clone());
         Ok(Box::new(Model { fitted: fitted.map_err(|e| e.to_string())?, features: x.ncols() }))
     }

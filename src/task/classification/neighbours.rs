@@ -23,7 +23,7 @@ use ndarray::{Array2, ArrayView1};
 
 use super::{Data, needed};
 use crate::task::outputs::Outputs;
-use crate::task::parameter::{ParameterDef, Parameters, Type, Value};
+use crate::task::parameter::{ParameterDef, Parameters, Value};
 use crate::task::{AlgorithmDef, Check, Family, Problem, Scores, Side, TaskError};
 
 /// Squared distances may round by this times the number of features plus 8, relative to `|x|² + |y|²`: a sum of d products rounds by
@@ -43,12 +43,12 @@ pub struct Neighbours;
 impl Family for Neighbours {
     fn algorithms(&self) -> Vec<AlgorithmDef> {
         let count = ParameterDef::int_from("n_neighbors", 1, 5, "how many of the nearest training rows vote");
-        let weights = ParameterDef {
-            ty: Type::Choice,
-            choices: ["uniform", "distance"].map(str::to_owned).to_vec(),
-            default: Value::Text("uniform".to_owned()),
-            ..ParameterDef::boolean("weights", true, "the weight of a vote: 1, or 1 over the distance")
-        };
+        let weights = ParameterDef::choice(
+            "weights",
+            &["uniform", "distance"],
+            "uniform",
+            "the weight of a vote: 1, or 1 over the distance",
+        );
         vec![AlgorithmDef::new(
             "knn",
             "vote of the nearest training rows by Euclidean distance",

@@ -17,10 +17,10 @@ use ndarray::{Array1, Array2, ArrayView1};
 use super::labels;
 use crate::data::bundle::{TEST_FEATURES, TRAIN_FEATURES, TRAIN_TARGET};
 use crate::task::outputs::Outputs;
-use crate::task::parameter::{ParameterDef, Parameters, Type, Value};
+use crate::task::parameter::{ParameterDef, Parameters, Value};
 use crate::task::svm::contract::{
     Asked, Fit, OF_OBJECTIVE, OF_OBJECTIVE_AND_C, Rows, decisions_check, deviations, kernel_of,
-    kernel_parameters, objective_check, own_check, own_difference, positive, worst,
+    kernel_parameters, objective_check, own_check, own_difference, worst,
 };
 use crate::task::svm::linear::{LinearLoss, Reference};
 use crate::task::svm::machine::{Loss, Machine};
@@ -38,14 +38,14 @@ impl Family for SupportVectorClassifiers {
             AlgorithmDef::new(
                 "svc",
                 "support vector classifier, one machine for each pair of classes",
-                with_kernel(positive("C", 1.0, "weight of the hinge loss")),
+                with_kernel(ParameterDef::positive("C", 1.0, "weight of the hinge loss")),
             )
             .minimising("|f|²/2 + C sum max(0, 1 - y (f(x) + b)), each pair"),
             AlgorithmDef::new(
                 "nu_svc",
                 "support vector classifier by the share of support vectors, one machine for each pair of classes",
                 with_kernel(
-                    positive(
+                    ParameterDef::positive(
                         "nu",
                         0.5,
                         "largest share of margin errors and smallest share of support vectors",
@@ -58,13 +58,8 @@ impl Family for SupportVectorClassifiers {
                 "linear_svc",
                 "linear support vector classifier with a penalised intercept, each class against the rest",
                 vec![
-                    positive("C", 1.0, "weight of the loss"),
-                    ParameterDef {
-                        ty: Type::Choice,
-                        choices: ["hinge", "squared_hinge"].map(str::to_owned).to_vec(),
-                        default: Value::Text("squared_hinge".to_owned()),
-                        ..ParameterDef::boolean("loss", true, "max(0, 1 - y z), or its square")
-                    },
+                    ParameterDef::positive("C", 1.0, "weight of the loss"),
+                    ParameterDef::choice("loss", &["hinge", "squared_hinge"], "squared_hinge", "max(0, 1 - y z), or its square"),
                     ParameterDef::boolean(
                         "fit_intercept",
                         true,

@@ -14,8 +14,7 @@ use super::{classes, labels};
 use crate::data::bundle::TRAIN_TARGET;
 use crate::task::outputs::Outputs;
 use crate::task::tree::certificate::Targets;
-use crate::task::tree::family;
-use crate::task::tree::forest::{self, Forest, Trees as ForestTrees};
+use crate::task::tree::{family, forest};
 use crate::task::{AlgorithmDef, Check, Family, Problem, Scores, Side, TaskError};
 
 const CRITERIA: [&str; 2] = ["gini", "entropy"];
@@ -26,19 +25,12 @@ pub struct Trees;
 
 impl Family for Trees {
     fn algorithms(&self) -> Vec<AlgorithmDef> {
-        let forest = forest::parameters(&CRITERIA, &["sqrt", "log2", "all"]);
         vec![
             family::definition(
                 &CRITERIA,
                 "a binary tree that is split by the most impurity taken (CART), not pruned",
             ),
-            AlgorithmDef::new(
-                "random_forest",
-                "trees on bootstrap samples of the rows, each split of features drawn anew (Breiman 2001)",
-                forest,
-            )
-            .with_work(&["trees"])
-            .stochastic("accuracy", forest::MARGIN),
+            forest::definition(&CRITERIA, &["sqrt", "log2", "all"], "accuracy"),
         ]
     }
 
@@ -46,7 +38,7 @@ impl Family for Trees {
         if problem.algorithm == "decision_tree" {
             return family::score(problem, &targets(problem)?, outputs, scores);
         }
-        ForestTrees::read(outputs)?.score(scores);
+        forest::Trees::read(outputs)?.score(scores);
         scores.add("training_accuracy", training(problem, outputs)?);
         Ok(())
     }
@@ -65,13 +57,7 @@ impl Family for Trees {
             let of_b = |row: usize, value: f64| says(b[row], value);
             return family::compare(problem, &targets(problem)?, (contender, &of_a), (baseline, &of_b));
         }
-        let forest = |side: Side<'_>| -> Result<_, TaskError> {
-            Ok((ForestTrees::read(side.outputs)?, training(problem, side.outputs)?))
-        };
-        let (a, b) = (forest(contender)?, forest(baseline)?);
-        let a = Forest { side: contender, trees: a.0, training: a.1 };
-        let b = Forest { side: baseline, trees: b.0, training: b.1 };
-        Ok(forest::compare(problem.hyperparameters, &a, &b))
+        forest::compare(problem.hyperparameters, (contender, baseline), |outputs| training(problem, outputs))
     }
 }
 

@@ -12,7 +12,7 @@ use ndarray::{Array2, ArrayView2};
 
 use super::linkage::{self, Followed, Linkage, follow};
 use super::matching::Matching;
-use super::{choice, count, labels, other_partition, same_partition};
+use super::{count, labels, other_partition, same_partition};
 use crate::data::bundle::TRAIN_FEATURES;
 use crate::task::outputs::Outputs;
 use crate::task::parameter::{ParameterDef, Value};
@@ -33,7 +33,7 @@ impl Family for Agglomerative {
                 "the two nearest clusters are merged until few are left",
                 vec![
                     ParameterDef::int_from("n_clusters", 1, 2, "number of clusters that are left"),
-                    choice(
+                    ParameterDef::choice(
                         "linkage",
                         &Linkage::NAMES,
                         "ward",

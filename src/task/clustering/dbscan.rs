@@ -30,16 +30,11 @@ pub struct Dbscan;
 
 impl Family for Dbscan {
     fn algorithms(&self) -> Vec<AlgorithmDef> {
-        let eps = ParameterDef {
-            minimum: None,
-            exclusive_minimum: Some(0.0),
-            ..ParameterDef::float_from(
-                "eps",
-                0.0,
-                0.5,
-                "largest distance of two neighbours, in units of the features",
-            )
-        };
+        let eps = ParameterDef::positive(
+            "eps",
+            0.5,
+            "largest distance of two neighbours, in units of the features",
+        );
         let min_samples = ParameterDef::int_from(
             "min_samples",
             1,

@@ -13,7 +13,7 @@ use ndarray::{Array1, Array2};
 
 use super::centroids::own_check;
 use super::mixture::{Covariances, Mixture};
-use super::{choice, count, labels};
+use super::{count, labels};
 use crate::data::bundle::{TEST_FEATURES, TRAIN_FEATURES};
 use crate::task::outputs::Outputs;
 use crate::task::parameter::{ParameterDef, Value};
@@ -39,7 +39,7 @@ impl Family for GaussianMixture {
                 "expectation and maximisation from the best of several k-means clusterings",
                 vec![
                     ParameterDef::int_from("n_components", 1, 1, "number of components"),
-                    choice(
+                    ParameterDef::choice(
                         "covariance",
                         &["full", "diag"],
                         "full",

@@ -19,7 +19,7 @@ pub mod mixture;
 pub mod neighbours;
 
 use super::outputs::Outputs;
-use super::parameter::{ParameterDef, Type, Value};
+use super::parameter::Value;
 use super::{Check, Family, Problem, Scores, Side, Task, TaskDef, TaskError};
 use crate::data::TargetKind;
 use crate::data::bundle::{TRAIN_FEATURES, TRAIN_TARGET};
@@ -105,16 +105,6 @@ fn labels(problem: &Problem<'_>, outputs: &Outputs) -> Result<Vec<i64>, TaskErro
 fn count(problem: &Problem<'_>, parameter: &str) -> usize {
     let asked = problem.hyperparameters.get(parameter).and_then(Value::as_int);
     asked.and_then(|k| usize::try_from(k).ok()).unwrap_or(0)
-}
-
-/// A binding choice of names.
-fn choice(name: &str, choices: &[&str], default: &str, doc: &str) -> ParameterDef {
-    ParameterDef {
-        ty: Type::Choice,
-        choices: choices.iter().map(|c| (*c).to_owned()).collect(),
-        default: Value::Text(default.to_owned()),
-        ..ParameterDef::boolean(name, false, doc)
-    }
 }
 
 fn same_partition() -> Check {

@@ -13,7 +13,7 @@ use crate::task::outputs::Outputs;
 use crate::task::parameter::ParameterDef;
 use crate::task::svm::contract::{
     Asked, Fit, OF_OBJECTIVE_AND_C, Rows, kernel_of, kernel_parameters, objective_check, own_check,
-    own_difference, positive, worst,
+    own_difference, worst,
 };
 use crate::task::svm::machine::{Loss, Machine};
 use crate::task::{AlgorithmDef, Check, Family, Problem, Scores, Side, TaskError};
@@ -25,7 +25,7 @@ pub struct SupportVectorRegression;
 impl Family for SupportVectorRegression {
     fn algorithms(&self) -> Vec<AlgorithmDef> {
         let own = [
-            positive("C", 1.0, "weight of the loss"),
+            ParameterDef::positive("C", 1.0, "weight of the loss"),
             ParameterDef::float_from("epsilon", 0.0, 0.1, "half the width of the tube without loss"),
         ];
         vec![

@@ -7,8 +7,7 @@ use super::predictions;
 use crate::data::bundle::TRAIN_TARGET;
 use crate::task::outputs::Outputs;
 use crate::task::tree::certificate::Targets;
-use crate::task::tree::family;
-use crate::task::tree::forest::{self, Forest, Trees as ForestTrees};
+use crate::task::tree::{family, forest};
 use crate::task::{AlgorithmDef, Check, Family, Problem, Scores, Side, TaskError};
 
 /// Predictions are leaves' numbers, copied: only the last place may differ.
@@ -21,19 +20,12 @@ pub struct Trees;
 impl Family for Trees {
     fn algorithms(&self) -> Vec<AlgorithmDef> {
         let criteria = ["squared_error"];
-        let forest = forest::parameters(&criteria, &["all", "sqrt", "log2"]);
         vec![
             family::definition(
                 &criteria,
                 "a binary tree that is split by the most squared deviation taken (CART), not pruned",
             ),
-            AlgorithmDef::new(
-                "random_forest",
-                "trees on bootstrap samples of the rows, each split of features drawn anew (Breiman 2001)",
-                forest,
-            )
-            .with_work(&["trees"])
-            .stochastic("r2", forest::MARGIN),
+            forest::definition(&criteria, &["all", "sqrt", "log2"], "r2"),
         ]
     }
 
@@ -42,7 +34,7 @@ impl Family for Trees {
             let targets = Targets::Numbers(problem.bundle.f64_vector(TRAIN_TARGET)?);
             return family::score(problem, &targets, outputs, scores);
         }
-        ForestTrees::read(outputs)?.score(scores);
+        forest::Trees::read(outputs)?.score(scores);
         scores.add("training_r2", training(problem, outputs)?);
         Ok(())
     }
@@ -61,13 +53,7 @@ impl Family for Trees {
             let targets = Targets::Numbers(problem.bundle.f64_vector(TRAIN_TARGET)?);
             return family::compare(problem, &targets, (contender, &of_a), (baseline, &of_b));
         }
-        let forest = |side: Side<'_>| -> Result<_, TaskError> {
-            Ok((ForestTrees::read(side.outputs)?, training(problem, side.outputs)?))
-        };
-        let (a, b) = (forest(contender)?, forest(baseline)?);
-        let a = Forest { side: contender, trees: a.0, training: a.1 };
-        let b = Forest { side: baseline, trees: b.0, training: b.1 };
-        Ok(forest::compare(problem.hyperparameters, &a, &b))
+        forest::compare(problem.hyperparameters, (contender, baseline), |outputs| training(problem, outputs))
     }
 }
 

@@ -13,7 +13,7 @@ use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis};
 
 use super::kernel::Kernel;
 use super::machine::{Bound, Certificate, Machine};
-use crate::task::parameter::{ParameterDef, Parameters, Type, Value};
+use crate::task::parameter::{ParameterDef, Parameters, Value};
 use crate::task::{Check, Problem, TaskError, Tolerances, largest, within};
 
 /// The default tolerance on the relative duality gap (P - D) / P; for kernel machines with C above 1, times C.
@@ -278,39 +278,23 @@ pub fn decisions_check((figure, allowed, largest): (f64, f64, f64)) -> Check {
 
 /// A hyperparameter of a kernel machine.
 pub fn kernel_parameters() -> Vec<ParameterDef> {
-    let text = |value: &str| Value::Text(value.to_owned());
-    let names = |choices: &[&str]| choices.iter().map(|c| (*c).to_owned()).collect::<Vec<_>>();
     vec![
-        ParameterDef {
-            ty: Type::Choice,
-            choices: names(&["linear", "rbf", "poly"]),
-            default: text("rbf"),
-            ..ParameterDef::boolean("kernel", true, "x·z, exp(-gamma |x - z|²) or (gamma x·z + coef0)^degree")
-        },
-        ParameterDef {
-            minimum: None,
-            exclusive_minimum: Some(0.0),
-            choices: names(&["scale", "auto"]),
-            default: text("scale"),
-            ..ParameterDef::float_from(
-                "gamma",
-                0.0,
-                1.0,
-                "factor in rbf and poly: a number, `scale` (1 / (d var(X))) or `auto` (1 / d)",
-            )
-        },
+        ParameterDef::choice(
+            "kernel",
+            &["linear", "rbf", "poly"],
+            "rbf",
+            "x·z, exp(-gamma |x - z|²) or (gamma x·z + coef0)^degree",
+        ),
+        ParameterDef::positive(
+            "gamma",
+            1.0,
+            "factor in rbf and poly: a number, `scale` (1 / (d var(X))) or `auto` (1 / d)",
+        )
+        .or(&["scale", "auto"])
+        .by_default("scale"),
         ParameterDef::int_from("degree", 1, 3, "power in poly").up_to(32.0),
         ParameterDef::float_from("coef0", 0.0, 0.0, "constant in poly"),
     ]
-}
-
-/// C, or another weight above 0.
-pub fn positive(name: &str, default: f64, doc: &str) -> ParameterDef {
-    ParameterDef {
-        minimum: None,
-        exclusive_minimum: Some(0.0),
-        ..ParameterDef::float_from(name, 0.0, default, doc)
-    }
 }
 
 /// The kernel of a problem.

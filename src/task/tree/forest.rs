@@ -9,8 +9,8 @@
 
 use super::super::outputs::Outputs;
 use super::super::parameter::{ParameterDef, Parameters};
-use super::super::{Check, Scores, Side, TaskError, largest, within};
-use super::{beside, choice, depth, whole};
+use super::super::{AlgorithmDef, Check, Scores, Side, TaskError, largest, within};
+use super::{criterion, depth, whole};
 
 /// The default margin on the mean accuracy or R² over seeds. scikit-learn against itself, an 80/20 split of five sets: with 10 seeds a
 /// side it is equivalent in 100 % of draws on Breast Cancer, Digits and 10 000 made rows (deviation of one draw up to 0.0065), and with 30 in
@@ -31,17 +31,24 @@ const ERRORS: f64 = 3.0;
 /// saw four fifths of the rows of Diabetes gets 0.09 less, and one that saw a third of any set 0.03 or more.
 pub const TRAINING: f64 = 0.03;
 
-/// The parameters of a forest in the order of the documentation; `criteria` are those of the task.
-pub fn parameters(criteria: &[&str], features: &[&str]) -> Vec<ParameterDef> {
+/// What `random_forest` is, and that its `quality` over seeds is compared. The first of the task's `criteria` and of `features` is the
+/// default.
+pub fn definition(criteria: &[&str], features: &[&str], quality: &str) -> AlgorithmDef {
+    AlgorithmDef::new(
+        "random_forest",
+        "trees on bootstrap samples of the rows, each split of features drawn anew (Breiman 2001)",
+        parameters(criteria, features),
+    )
+    .with_work(&["trees"])
+    .stochastic(quality, MARGIN)
+}
+
+fn parameters(criteria: &[&str], features: &[&str]) -> Vec<ParameterDef> {
     let doc = "the features drawn at every split: a number, or the root, the logarithm or all of them";
-    let max_features = {
-        let text = choice("max_features", features, doc);
-        let numbers = ParameterDef::int_from("max_features", 1, 1, doc);
-        ParameterDef { default: text.default, ..beside(numbers, features) }
-    };
+    let max_features = ParameterDef::int_from("max_features", 1, 1, doc).or(features).by_default(features[0]);
     vec![
         ParameterDef::int_from("n_estimators", 1, 100, "the number of trees").up_to(100_000.0),
-        choice("criterion", criteria, "the impurity that splits reduce"),
+        criterion(criteria),
         max_features,
         depth(),
         ParameterDef::int_from("min_samples_leaf", 1, 1, "the fewest distinct rows of a leaf"),
@@ -104,20 +111,30 @@ fn mean(values: &[i64]) -> f64 {
     values.iter().map(|v| *v as f64).sum::<f64>() / values.len().max(1) as f64
 }
 
-/// One side of a pair of forests.
-#[derive(Debug)]
-pub struct Forest<'a> {
-    /// The implementation.
-    pub side: Side<'a>,
-    /// Its trees.
-    pub trees: Trees,
-    /// Accuracy or R² on the training rows.
-    pub training: f64,
+/// One side of a pair of forests, with its accuracy or R² on the training rows.
+struct Forest<'a> {
+    name: &'a str,
+    trees: Trees,
+    training: f64,
 }
 
-/// The points beside the quality over seeds.
-pub fn compare(parameters: &Parameters, a: &Forest<'_>, b: &Forest<'_>) -> Vec<Check> {
-    vec![counted(parameters, a, b), leaves(a, b), training(a, b)]
+/// The points beside the quality over seeds, given the score of a side on the training rows.
+///
+/// # Errors
+/// As [`Trees::read`], or of the score.
+pub fn compare(
+    parameters: &Parameters,
+    (contender, baseline): (Side<'_>, Side<'_>),
+    training: impl Fn(&Outputs) -> Result<f64, TaskError>,
+) -> Result<Vec<Check>, TaskError> {
+    let forest = |Side { name, outputs }| -> Result<_, TaskError> {
+        Ok(Forest { name, trees: Trees::read(outputs)?, training: training(outputs)? })
+    };
+    Ok(points(parameters, &forest(contender)?, &forest(baseline)?))
+}
+
+fn points(parameters: &Parameters, a: &Forest<'_>, b: &Forest<'_>) -> Vec<Check> {
+    vec![counted(parameters, a, b), leaves(a, b), scores(a, b)]
 }
 
 /// As many trees as were asked, none deeper than allowed.
@@ -125,14 +142,14 @@ fn counted(parameters: &Parameters, a: &Forest<'_>, b: &Forest<'_>) -> Check {
     let asked = whole(parameters, "n_estimators").unwrap_or(0);
     let allowed = whole(parameters, "max_depth").unwrap_or(usize::MAX);
     let mut wrong = Vec::new();
-    for Forest { side, trees, .. } in [a, b] {
+    for Forest { name, trees, .. } in [a, b] {
         if trees.leaves.len() != asked {
-            wrong.push(format!("{} has {} trees, where {asked} were asked", side.name, trees.leaves.len()));
+            wrong.push(format!("{name} has {} trees, where {asked} were asked", trees.leaves.len()));
         }
         if trees.deepest() > allowed {
             wrong.push(format!(
                 "{} has a tree of depth {}, where {allowed} is the most",
-                side.name,
+                name,
                 trees.deepest()
             ));
         }
@@ -160,7 +177,7 @@ fn squared_error(values: &[i64]) -> f64 {
     if values.len() < 2 { 0.0 } else { squares / (n - 1.0) / n }
 }
 
-fn training(a: &Forest<'_>, b: &Forest<'_>) -> Check {
+fn scores(a: &Forest<'_>, b: &Forest<'_>) -> Check {
     let figure = largest([(a.training - b.training).abs()]);
     let finding = format!("training scores of {:.4} and {:.4}", a.training, b.training);
     #[expect(clippy::cast_precision_loss, reason = "a number of trees")]

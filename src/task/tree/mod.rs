@@ -13,7 +13,7 @@ use ndarray::ArrayView1;
 
 use super::TaskError;
 use super::outputs::Outputs;
-use super::parameter::{ParameterDef, Parameters, Type, Value};
+use super::parameter::{ParameterDef, Parameters};
 
 /// A binary tree; node 0 is the root, and children come after their parent.
 #[derive(Debug, Clone, PartialEq)]
@@ -140,33 +140,23 @@ impl Tree {
 /// The parameters of a single tree, in the order of the documentation; `criteria` are those of the task.
 pub fn parameters(criteria: &[&str]) -> Vec<ParameterDef> {
     vec![
-        choice("criterion", criteria, "the impurity that splits reduce"),
+        criterion(criteria),
         depth(),
         ParameterDef::int_from("min_samples_split", 2, 2, "the fewest rows of a node that is split"),
         ParameterDef::int_from("min_samples_leaf", 1, 1, "the fewest rows of a leaf"),
     ]
 }
 
-/// A choice whose default is the first.
-fn choice(name: &str, choices: &[&str], doc: &str) -> ParameterDef {
-    ParameterDef {
-        ty: Type::Choice,
-        default: Value::Text(choices[0].to_owned()),
-        ..beside(ParameterDef::boolean(name, false, doc), choices)
-    }
+/// What splits reduce; by default the first.
+fn criterion(criteria: &[&str]) -> ParameterDef {
+    ParameterDef::choice("criterion", criteria, criteria[0], "the impurity that splits reduce")
 }
 
 /// The limit on the depth, absent by default.
 fn depth() -> ParameterDef {
     let doc = "the most splits on the way to a leaf; `none` is no limit";
     // What every implementation can count to.
-    let numbers = ParameterDef::int_from("max_depth", 1, 1, doc).up_to(10_000.0);
-    ParameterDef { default: Value::Text("none".to_owned()), ..beside(numbers, &["none"]) }
-}
-
-/// The same parameter with texts that are allowed.
-fn beside(parameter: ParameterDef, texts: &[&str]) -> ParameterDef {
-    ParameterDef { choices: texts.iter().map(|text| (*text).to_owned()).collect(), ..parameter }
+    ParameterDef::int_from("max_depth", 1, 1, doc).up_to(10_000.0).or(&["none"]).by_default("none")
 }
 
 /// A whole number of the parameters; none where it is a text such as `none`.

@@ -43,16 +43,7 @@ pub struct Logistic;
 
 impl Family for Logistic {
     fn algorithms(&self) -> Vec<AlgorithmDef> {
-        let c = ParameterDef {
-            minimum: None,
-            exclusive_minimum: Some(0.0),
-            ..ParameterDef::float_from(
-                "C",
-                0.0,
-                1.0,
-                "weight of the loss: the inverse strength of the penalty",
-            )
-        };
+        let c = ParameterDef::positive("C", 1.0, "weight of the loss: the inverse strength of the penalty");
         let intercept = ParameterDef::boolean(
             "fit_intercept",
             true,

@@ -51,13 +51,12 @@ fn refusals(a: &[Run], b: &[Run], asked: (i64, Option<i64>)) -> Vec<String> {
     let depth = asked.1.map_or(Value::Text("none".to_owned()), Value::Int);
     let parameters: Parameters =
         [("n_estimators".to_owned(), Value::Int(asked.0)), ("max_depth".to_owned(), depth)].into();
-    let outputs = Outputs::default();
     let forest = |name, run: &Run| Forest {
-        side: Side { name, outputs: &outputs },
+        name,
         trees: Trees { leaves: run.trees.leaves.clone(), depths: run.trees.depths.clone() },
         training: run.training,
     };
-    let pairs = a.iter().zip(b).flat_map(|(a, b)| compare(&parameters, &forest("a", a), &forest("b", b)));
+    let pairs = a.iter().zip(b).flat_map(|(a, b)| points(&parameters, &forest("a", a), &forest("b", b)));
     let mut found: Vec<String> = pairs.filter(|check| !check.agrees).map(|check| check.finding).collect();
     let quality = |runs: &[Run]| runs.iter().map(|run| run.quality).collect::<Vec<f64>>();
     let bounds = Interval { low: -MARGIN, high: MARGIN };
