@@ -1,6 +1,6 @@
 //! What a process can read of itself and of others: memory, CPUs, threads, mapped libraries. Absent is `None`, never zero.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use super::protocol::Memory;
@@ -14,6 +14,30 @@ pub fn memory() -> Memory {
         Some(kib * 1024)
     };
     Memory { rss_bytes: bytes("VmRSS"), peak_rss_bytes: bytes("VmHWM") }
+}
+
+/// The processes that descend from one, itself left out, parents before children. Those that ended meanwhile may be among them; on a system
+/// without `/proc` there are none.
+pub fn descendants(of: u32) -> Vec<u32> {
+    let mut children: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+    for entry in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let Some(parent) = parent(pid) else { continue };
+        children.entry(parent).or_default().push(pid);
+    }
+    let mut found = children.remove(&of).unwrap_or_default();
+    let mut next = 0;
+    while next < found.len() {
+        found.extend(children.remove(&found[next]).unwrap_or_default());
+        next += 1;
+    }
+    found
+}
+
+/// The parent of a process. Its name, which comes before in the line, may hold anything, also parentheses.
+fn parent(pid: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// The CPUs that this thread may run on.
@@ -60,4 +84,30 @@ pub fn libraries() -> Option<Vec<String>> {
         .filter(|name| name.ends_with(".so") || name.contains(".so."))
         .collect();
     Some(names.into_iter().map(str::to_owned).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn grandchildren_are_found_under_their_parents() {
+        let mut child = Command::new("sh")
+            .args(["-c", "sleep 1000 & echo $!; wait"])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let grandchild: u32 = line.trim().parse().unwrap();
+        assert_eq!(descendants(child.id()), [grandchild]);
+        let own = descendants(std::process::id());
+        let place = |pid| own.iter().position(|p| *p == pid).unwrap();
+        assert!(place(child.id()) < place(grandchild));
+        Command::new("kill").arg(grandchild.to_string()).status().unwrap();
+        child.wait().unwrap();
+    }
 }
