@@ -422,7 +422,8 @@ impl Failure {
 
 impl From<crate::store::StoreError> for Failure {
     fn from(error: crate::store::StoreError) -> Self {
-        Self::store(&error)
+        let hint = error.hint();
+        Self::store(&error).hint(hint)
     }
 }
 
@@ -440,7 +441,8 @@ impl From<crate::implementation::environment::EnvironmentError> for Failure {
 
 impl From<crate::executor::ExecutorError> for Failure {
     fn from(error: crate::executor::ExecutorError) -> Self {
-        Self::store(&error)
+        let hint = error.hint();
+        Self::store(&error).hint(hint)
     }
 }
 

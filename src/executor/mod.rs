@@ -43,6 +43,16 @@ pub enum ExecutorError {
     Io(#[from] io::Error),
 }
 
+impl ExecutorError {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Store(error) => error.hint(),
+            Self::Io(error) => crate::store::hint(error),
+        }
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunEnd {
