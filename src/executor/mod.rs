@@ -14,7 +14,7 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::data::bundle::{Bundle, TEST_FEATURES};
 use crate::plan::{Arm, Case, Plan, order, seed, trial_id};
@@ -64,6 +64,9 @@ pub enum RunEnd {
 
 /// The pause before the first repetition of a block; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long processes that a trial left behind may take to die.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How an attempt at a block ended.
 enum Attempt {
@@ -400,11 +403,16 @@ fn log(event: &TrialEvent) {
 
 /// Ends the processes that a trial left behind and that became the runner's own. Between trials it has no others.
 fn end_orphans() {
+    let began = Instant::now();
     loop {
         let orphans = process::descendants(std::process::id());
         orphans.iter().copied().for_each(process::kill);
         process::reap();
         if orphans.is_empty() {
+            return;
+        }
+        if began.elapsed() > PATIENCE {
+            tracing::warn!(?orphans, "processes that a trial left behind cannot be killed");
             return;
         }
         std::thread::sleep(Duration::from_millis(1));
