@@ -14,6 +14,8 @@ use std::path::PathBuf;
 use std::sync::mpsc::Sender;
 
 use crate::data::bundle::{Bundle, TEST_FEATURES};
+use crate::monitor::noise::Watch;
+use crate::monitor::system::System;
 use crate::plan::{Arm, Case, Plan, order, seed, trial_id};
 use crate::store::StoreError;
 use crate::store::journal::unix_ms;
@@ -190,16 +192,26 @@ impl Execution<'_> {
         let arms: Vec<&Arm> = case.runnable().collect();
         let order = order::block(self.plan.spec.protocol.seed, &case.id, block, arms.len());
         let mut outputs: BTreeMap<&str, PathBuf> = BTreeMap::new();
+        let (began_unix_ms, watch) = (unix_ms(), Watch::begin(System::here(), &self.cpus));
+        let noise = |watch: Watch| TrialEvent::BlockNoise {
+            case: case.id.clone(),
+            block,
+            attempt,
+            session,
+            began_unix_ms,
+            noise: watch.end(),
+        };
         for (position, index) in (0_u32..).zip(order) {
             let arm = arms[index];
             let (status, path) = self.trial(case, arm, (block, attempt), session, position)?;
             if status == Status::Interrupted {
-                return Ok(());
+                return self.emit(vec![noise(watch)]);
             }
             outputs.extend(path.map(|path| (arm.implementation.as_str(), path)));
         }
+        let noise = noise(watch);
         let pairs = judge::pairs(self.record(case), self.bundle(case, block), &outputs);
-        self.emit(vec![TrialEvent::BlockJudged { case: case.id.clone(), block, attempt, pairs }])?;
+        self.emit(vec![noise, TrialEvent::BlockJudged { case: case.id.clone(), block, attempt, pairs }])?;
         if !self.keep_outputs {
             let _ = fs::remove_dir_all(self.folder.path.join("work"));
         }
@@ -305,7 +317,8 @@ fn log(event: &TrialEvent) {
         TrialEvent::TrialStarted { .. }
         | TrialEvent::WorkerSpawned { .. }
         | TrialEvent::Worker { .. }
-        | TrialEvent::TrialScored { .. } => {}
+        | TrialEvent::TrialScored { .. }
+        | TrialEvent::BlockNoise { .. } => {}
     }
 }
 
