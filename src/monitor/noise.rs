@@ -24,7 +24,7 @@ pub const LOUD_FREQUENCY: f64 = 0.1;
 
 /// What went on during a block. What is null has its reason in `absent`.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields)]
+#[serde(default)]
 pub struct Noise {
     /// From begin to end, in nanoseconds.
     pub wall_ns: u64,
@@ -53,10 +53,14 @@ pub struct Noise {
 impl Noise {
     /// Others' share of the trial's CPUs, where it is loud for certain: also if rounding added all that it can.
     pub fn loud_others(&self) -> Option<f64> {
-        let cpus = f64::from(u32::try_from(self.trial_cpus.max(1)).unwrap_or(u32::MAX));
+        let cpus = self.cpus();
         self.others_trial_cpus
             .filter(|others| (others - self.rounding_cpus.unwrap_or(0.0)) / cpus > LOUD_SHARE)
             .map(|others| others / cpus)
+    }
+
+    fn cpus(&self) -> f64 {
+        f64::from(u32::try_from(self.trial_cpus.max(1)).unwrap_or(u32::MAX))
     }
 
     /// Others' use of the other CPUs, where it is loud for certain.
@@ -67,7 +71,7 @@ impl Noise {
 
     /// The share of steal time, where it is loud for certain. It is one counter of each CPU, so that rounding can add one tick of seven.
     pub fn loud_steal(&self) -> Option<f64> {
-        let rounding = self.rounding_cpus.unwrap_or(0.0) / COUNTERS;
+        let rounding = self.rounding_cpus.unwrap_or(0.0) / COUNTERS / self.cpus();
         self.steal_share.filter(|share| share - rounding > LOUD_SHARE)
     }
 
@@ -358,19 +362,15 @@ mod tests {
 
     #[test]
     fn a_short_block_never_warns_of_what_rounding_may_have_added() {
-        let of = |hundredths: u64, others: u64| {
-            let noise_ticks = Noise {
-                wall_ns: hundredths * 10_000_000,
+        let of = |ticks: u32, others: u32| {
+            let noise = Noise {
                 trial_cpus: 1,
-                others_trial_cpus: Some(to_f64(others) / to_f64(hundredths)),
-                rounding_cpus: Some(COUNTERS / to_f64(hundredths)),
+                others_trial_cpus: Some(f64::from(others) / f64::from(ticks)),
+                rounding_cpus: Some(COUNTERS / f64::from(ticks)),
                 ..Noise::default()
             };
-            noise_ticks.loud_others().is_some()
+            noise.loud_others().is_some()
         };
-        fn to_f64(n: u64) -> f64 {
-            f64::from(u32::try_from(n).unwrap())
-        }
         assert!(!of(10, 7), "0.7 CPUs of a tenth of a second may be rounding");
         assert!(of(10, 8));
         assert!(!of(1000, 55), "5.5 % of ten seconds may be 4.8 %");

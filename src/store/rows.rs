@@ -394,3 +394,34 @@ pub fn empty_row(manifest: &Manifest, case: &CaseRecord, implementation: &str) -
         metrics: BTreeMap::new(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::event::TrialEvent;
+    use crate::monitor::noise::Noise;
+
+    #[test]
+    fn the_noise_of_a_split_block_and_of_its_replacement_are_told_apart() {
+        let noise = |attempt, wall_ns| TrialEvent::BlockNoise {
+            case: "c".to_owned(),
+            block: 1,
+            attempt,
+            session: attempt,
+            began_unix_ms: 5,
+            noise: Noise {
+                wall_ns,
+                steal_share: Some(0.25),
+                absent: [("load".to_owned(), "why".to_owned())].into(),
+                ..Noise::default()
+            },
+        };
+        let judged =
+            |attempt| TrialEvent::BlockJudged { case: "c".to_owned(), block: 1, attempt, pairs: Vec::new() };
+        let rows = blocks(&RunState::replay(&[noise(0, 7), noise(1, 9), judged(1)]));
+        let seen: Vec<_> = rows.iter().map(|r| (r.attempt, r.session, r.wall_ns, r.counted)).collect();
+        assert_eq!(seen, [(0, 0, 7, false), (1, 1, 9, true)]);
+        assert_eq!((rows[0].steal_share, rows[0].load), (Some(0.25), None));
+        assert_eq!(rows[0].absent, r#"{"load":"why"}"#);
+    }
+}

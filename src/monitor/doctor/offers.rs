@@ -41,7 +41,7 @@ fn energy(system: &System) -> Finding {
     let name = "rapl";
     let folder = "/sys/class/powercap";
     let Some(zone) = system.names(folder, "intel-rapl:").into_iter().next() else {
-        return Finding::unknown(name, format!("{folder} has no intel-rapl: energy is null"));
+        return Finding::notice(name, format!("{folder} has no intel-rapl: energy is null"));
     };
     let file = format!("{folder}/{zone}/energy_uj");
     match system.number::<u64>(&file) {
@@ -62,7 +62,7 @@ fn graphics(system: &System) -> Finding {
         "/usr/lib/wsl/lib",
     ];
     if !system.has("/dev/nvidiactl") && !system.has("/dev/dxg") {
-        return Finding::unknown(name, "no NVIDIA device: figures of a GPU are null");
+        return Finding::notice(name, "no NVIDIA device: figures of a GPU are null");
     }
     match folders.iter().find(|folder| system.has(&format!("{folder}/{library}"))) {
         Some(folder) => Finding::ok(name, format!("{folder}/{library}")),
@@ -93,10 +93,10 @@ mod tests {
         let energy_file = "/sys/class/powercap/intel-rapl:0/energy_uj";
         assert_eq!(level(energy, &[(energy_file, "123")]), Level::Ok);
         assert_eq!(level(energy, &[("/sys/class/powercap/intel-rapl:0/name", "package-0")]), Level::Notice);
-        assert_eq!(level(energy, &[]), Level::Unknown);
+        assert_eq!(level(energy, &[]), Level::Notice);
         let device = ("/dev/nvidiactl", "");
         assert_eq!(level(graphics, &[device, ("/usr/lib64/libnvidia-ml.so.1", "")]), Level::Ok);
         assert_eq!(level(graphics, &[device]), Level::Notice);
-        assert_eq!(level(graphics, &[]), Level::Unknown);
+        assert_eq!(level(graphics, &[]), Level::Notice);
     }
 }
