@@ -252,6 +252,7 @@ mod tests {
         assert_eq!(locate("0::/docker/12ab/inner", part), below);
     }
 
+    #[expect(clippy::print_stderr, reason = "a test that is skipped says why")]
     fn parent() -> Option<Parent> {
         Parent::find().map_err(|why| eprintln!("skipped: {why}")).ok()
     }
