@@ -17,7 +17,7 @@ use crate::report::progress::{Expected, Progress};
 use crate::spec::Spec;
 use crate::store::run_folder::{NotContinued, RunFolder};
 use crate::store::{parquet, rows};
-use crate::worker::handle::Interrupt;
+use crate::worker::interrupt::Interrupt;
 
 /// Runs every spec in turn.
 pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
@@ -118,6 +118,7 @@ pub fn execute(
         bundles: prepared.bundles_by_case(plan),
         launchers: &prepared.launchers,
         cpus: prepared.cpus.clone(),
+        cgroup: prepared.cgroup.clone(),
         interrupt,
         listeners: progress.iter().map(|p| p.sender.clone()).collect(),
         keep_outputs,
@@ -166,6 +167,7 @@ pub fn on_interrupt() -> Result<Interrupt, Failure> {
     let handler = interrupt.clone();
     ctrlc::set_handler(move || {
         if handler.request() {
+            handler.kill_worker();
             std::process::exit(Exit::Interrupted as i32);
         }
         say("\ninterrupted: ending the trial in flight (once more to stop at once)");

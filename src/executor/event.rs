@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plan::stopping::PilotSpread;
 use crate::task::{Check, Scores};
+use crate::worker::limits::Limits;
 use crate::worker::protocol::Event as WorkerEvent;
 
 /// One event of a run. The journal holds one a line, synced before anyone else hears of it.
@@ -37,6 +38,9 @@ pub enum TrialEvent {
         spawned_ns: u64,
         /// The CPUs it was restricted to; none where the system refused.
         cpus: Option<Vec<usize>>,
+        /// The other limits, and what enforces them.
+        #[serde(default)]
+        limits: Option<Limits>,
     },
     /// The worker said something.
     Worker {
@@ -54,12 +58,24 @@ pub enum TrialEvent {
         /// Why, unless it worked.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+        /// The last lines of its log, if it neither worked nor was refused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        log_tail: Option<String>,
         /// Wall time from before the start to after the end of the process, in nanoseconds.
         wall_ns: u64,
         /// Wall time in which the worker was timed: from its `ready` to its receipt (or its end), as the runner saw it, in nanoseconds.
         watched_ns: u64,
         /// CPU time that the runner itself used in that time, in nanoseconds.
         runner_cpu_ns: u64,
+    },
+    /// The trial is not run at all: the implementation failed alike before, and is given up.
+    TrialSkipped {
+        /// Which trial.
+        trial: Trial,
+        /// The failures that it is given up for.
+        reason: String,
+        /// Milliseconds since 1970.
+        unix_ms: u64,
     },
     /// The scorer read the trial's raw outputs.
     TrialScored {
@@ -158,11 +174,13 @@ pub enum Status {
     OutOfMemory,
     /// The run was interrupted.
     Interrupted,
+    /// It was not run: the implementation failed alike before.
+    Skipped,
 }
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Ok,
         Self::Unsupported,
         Self::Failed,
@@ -170,6 +188,7 @@ impl Status {
         Self::TimedOut,
         Self::OutOfMemory,
         Self::Interrupted,
+        Self::Skipped,
     ];
 
     /// The status of that word.
@@ -187,6 +206,7 @@ impl Status {
             Status::TimedOut => "timed_out",
             Status::OutOfMemory => "out_of_memory",
             Status::Interrupted => "interrupted",
+            Status::Skipped => "skipped",
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::implementation::{Implementation, Launch};
 use crate::spec::{Experiment, Protocol};
 use crate::store::manifest::ImplementationRecord;
 use crate::task::parameter::Parameters;
+use crate::worker::cgroup;
 use crate::worker::handle::Start;
 use crate::worker::native;
 
@@ -109,7 +110,14 @@ impl Launcher {
     }
 
     /// How to start one worker.
-    pub fn start(&self, folder: PathBuf, log: PathBuf, protocol: &Protocol, cpus: &[usize]) -> Start {
+    pub fn start(
+        &self,
+        folder: PathBuf,
+        log: PathBuf,
+        protocol: &Protocol,
+        cpus: &[usize],
+        cgroup: Option<cgroup::Parent>,
+    ) -> Start {
         Start {
             program: self.program.clone(),
             arguments: self.arguments.clone(),
@@ -117,6 +125,7 @@ impl Launcher {
             environment: environment(protocol.threads),
             cpus: cpus.to_vec(),
             memory_bytes: protocol.memory_bytes,
+            cgroup,
             log,
         }
     }

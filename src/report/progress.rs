@@ -112,6 +112,9 @@ fn change(event: &TrialEvent) -> Option<Change> {
                 .then(|| format!("{trial} {}: {}", status.word(), reason.as_deref().unwrap_or_default()));
             Some(Change::Ended { counts: !trial.contains("-b000-"), problem })
         }
+        TrialEvent::TrialSkipped { trial, reason, .. } => {
+            Some(Change::Ended { counts: true, problem: Some(format!("{} skipped: {reason}", trial.id)) })
+        }
         TrialEvent::TrialRejected { trial, reason } => {
             Some(Change::Ended { counts: false, problem: Some(format!("{trial} failed: {reason}")) })
         }

@@ -59,6 +59,10 @@ pub struct Protocol {
     pub timeout: Duration,
     /// The memory of one trial.
     pub memory_bytes: u64,
+    /// How often a block is begun anew because an environment failed.
+    pub retries: u32,
+    /// After so many equal failures in a row an implementation is given up; 0 is never.
+    pub give_up_after: u32,
     /// Repetition of warm fits.
     pub fit: Repeat,
     /// Repetition of predictions.

@@ -87,6 +87,8 @@ pub fn protocol(raw: &RawProtocol, place: &Place, problems: &mut Vec<Problem>) -
         seed: raw.seed.unsigned_abs(),
         timeout: timeout?,
         memory_bytes: memory.ok()?.as_u64(),
+        retries: raw.retries,
+        give_up_after: raw.give_up_after,
         fit: fit?,
         predict: predict?,
         batch_sizes,

@@ -47,6 +47,14 @@ pub struct RawProtocol {
     pub timeout: String,
     /// The memory one trial may use, for example "4GiB".
     pub memory: String,
+    /// How often a block is begun anew because a worker died or failed before it was ready, with pauses of 1 s, 2 s, 4 s and so on. A worker
+    /// that was ready is never repeated.
+    #[schemars(range(max = 10))]
+    pub retries: u32,
+    /// After so many equal failures in a row an implementation is given up for a case, or altogether where it never worked; its further
+    /// trials are `skipped`. 0 is never.
+    #[schemars(range(max = 1000))]
+    pub give_up_after: u32,
     /// The floating-point type of features and computation; the task's first if not given.
     pub dtype: Option<String>,
     /// How often a warm fit is repeated within a trial.
@@ -64,6 +72,8 @@ impl Default for RawProtocol {
             seed: 42,
             timeout: "2min".to_owned(),
             memory: "4GiB".to_owned(),
+            retries: 0,
+            give_up_after: 3,
             dtype: None,
             fit: RawRepeat::default(),
             predict: RawPredict::default(),

@@ -15,7 +15,16 @@ use crate::task::{Equivalence, Tolerances};
 use crate::worker::protocol::is_zero;
 
 /// The version of everything in a run's folder. It grows when a reader would have to know.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
+
+/// The oldest version that is read. Version 3 added the limits of a trial, the ends of logs, and trials that are skipped: what older runs
+/// lack is absent.
+pub const OLDEST_VERSION: u32 = 2;
+
+/// Whether runs of a version are read.
+pub fn is_read(version: u64) -> bool {
+    (u64::from(OLDEST_VERSION)..=u64::from(SCHEMA_VERSION)).contains(&version)
+}
 
 /// A run's manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

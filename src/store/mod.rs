@@ -11,7 +11,7 @@ pub mod state;
 use std::io;
 use std::path::PathBuf;
 
-use manifest::SCHEMA_VERSION;
+use manifest::{OLDEST_VERSION, SCHEMA_VERSION};
 
 /// Why results could not be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +61,9 @@ pub enum StoreError {
         source: polars::error::PolarsError,
     },
     /// A run was written by a version that kept its files differently.
-    #[error("{path} has schema version {found}, and this benchrun reads {SCHEMA_VERSION}")]
+    #[error(
+        "{path} has schema version {found}, and this benchrun reads {OLDEST_VERSION} to {SCHEMA_VERSION}"
+    )]
     Version {
         /// The manifest.
         path: PathBuf,

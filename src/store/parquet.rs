@@ -10,7 +10,7 @@ use polars::prelude::{
     PolarsResult, ScanArgsParquet, SerReader, Series,
 };
 
-use super::manifest::{Manifest, SCHEMA_VERSION};
+use super::manifest::{Manifest, SCHEMA_VERSION, is_read};
 use super::rows::{self, ParityRow, SampleRow, TrialRow};
 use super::state::RunState;
 use super::{StoreError, journal};
@@ -115,13 +115,13 @@ fn journal_bytes(folder: &Path) -> Option<u64> {
     fs::metadata(folder.join(journal::FILE_NAME)).ok().map(|m| m.len())
 }
 
-/// The metadata of a file that this version wrote; nothing where there is none.
+/// The metadata of a file of a version that is read; nothing where there is none.
 fn stored_metadata(path: &Path) -> Option<BTreeMap<String, String>> {
     let mut reader = ParquetReader::new(File::open(path).ok()?);
     let metadata = reader.get_metadata().ok()?.key_value_metadata().clone()?;
     let metadata: BTreeMap<String, String> =
         metadata.into_iter().filter_map(|pair| Some((pair.key, pair.value?))).collect();
-    (metadata.get(VERSION) == Some(&SCHEMA_VERSION.to_string())).then_some(metadata)
+    metadata.get(VERSION)?.parse().is_ok_and(is_read).then_some(metadata)
 }
 
 /// Writes frames of one schema, at least one, each as a row group.
@@ -244,6 +244,11 @@ fn trials(rows: &[TrialRow]) -> Vec<Column> {
         column("counted", rows, |r| r.counted),
         column("status", rows, |r| &r.status),
         column("reason", rows, |r| &r.reason),
+        column("log_tail", rows, |r| &r.log_tail),
+        column("traceback", rows, |r| &r.traceback),
+        column("timeout_ns", rows, |r| r.timeout_ns),
+        column("memory_limit_bytes", rows, |r| r.memory_limit_bytes),
+        column("memory_limited_by", rows, |r| &r.memory_limited_by),
         column("seed", rows, |r| r.seed),
         column("started_unix_ms", rows, |r| r.started_unix_ms),
         column("start_ns", rows, |r| r.start_ns),

@@ -55,6 +55,16 @@ pub struct TrialRow {
     pub status: String,
     /// Why, unless it worked.
     pub reason: Option<String>,
+    /// The last lines of its log, if it neither worked nor was refused.
+    pub log_tail: Option<String>,
+    /// The traceback of a failure, where the language has one.
+    pub traceback: Option<String>,
+    /// The longest time it might take, in nanoseconds.
+    pub timeout_ns: Option<u64>,
+    /// The memory it might use, in bytes.
+    pub memory_limit_bytes: Option<u64>,
+    /// What limited its memory: `cgroup_v1`, `cgroup_v2`, `rlimit_data`, as JSON.
+    pub memory_limited_by: Option<String>,
     /// The seed.
     pub seed: Option<u64>,
     /// When it began, in milliseconds since 1970.
@@ -249,6 +259,11 @@ fn trial_row(manifest: &Manifest, case: &CaseRecord, record: &TrialRecord, count
         counted,
         status: record.status.unwrap_or(Status::Interrupted).word().to_owned(),
         reason: record.reason.clone(),
+        log_tail: record.log_tail.clone(),
+        traceback: record.traceback.clone(),
+        timeout_ns: record.limits.as_ref().map(|l| l.timeout_ns),
+        memory_limit_bytes: record.limits.as_ref().map(|l| l.memory_bytes),
+        memory_limited_by: record.limits.as_ref().and_then(|l| serde_json::to_string(&l.memory_by).ok()),
         seed: Some(record.trial.seed),
         started_unix_ms: Some(record.started_unix_ms),
         start_ns: record.start_ns(),
@@ -306,6 +321,11 @@ pub fn empty_row(manifest: &Manifest, case: &CaseRecord, implementation: &str) -
         counted: false,
         status: String::new(),
         reason: None,
+        log_tail: None,
+        traceback: None,
+        timeout_ns: None,
+        memory_limit_bytes: None,
+        memory_limited_by: None,
         seed: None,
         started_unix_ms: None,
         start_ns: None,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::StoreError;
 use super::journal::Journal;
-use super::manifest::{Fingerprint, Manifest, SCHEMA_VERSION};
+use super::manifest::{Fingerprint, Manifest, is_read};
 use super::state::RunState;
 use crate::files::{Lock, write_atomic};
 
@@ -142,8 +142,8 @@ pub fn read_manifest(folder: &Path) -> Result<Manifest, StoreError> {
     let bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
     let wrong = |e: serde_json::Error| StoreError::Manifest { path: path.clone(), message: e.to_string() };
     let json: serde_json::Value = serde_json::from_slice(&bytes).map_err(wrong)?;
-    let found = json["schema_version"].clone();
-    if found != SCHEMA_VERSION {
+    let found = &json["schema_version"];
+    if !found.as_u64().is_some_and(is_read) {
         return Err(StoreError::Version { path, found: found.to_string() });
     }
     serde_json::from_value(json).map_err(wrong)

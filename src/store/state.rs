@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::executor::event::{JudgedPair, Status, Trial, TrialEvent};
 use crate::plan::stopping::Decision;
 use crate::task::Scores;
+use crate::worker::limits::Limits;
 use crate::worker::protocol::{Event as WorkerEvent, Memory, Ready, Receipt};
 
 /// Everything that is known of a run.
@@ -38,6 +39,8 @@ pub struct TrialRecord {
     pub spawned_ns: Option<u64>,
     /// The CPUs that it was restricted to.
     pub cpus: Option<Vec<usize>>,
+    /// Its other limits.
+    pub limits: Option<Limits>,
     /// What the worker said of itself.
     pub ready: Option<Ready>,
     /// The phases in their order.
@@ -52,6 +55,8 @@ pub struct TrialRecord {
     pub status: Option<Status>,
     /// Why, unless it worked.
     pub reason: Option<String>,
+    /// The last lines of its log, unless it worked.
+    pub log_tail: Option<String>,
     /// Wall time of the whole trial.
     pub wall_ns: Option<u64>,
     /// Wall time from the worker's `ready` to its receipt.
@@ -89,6 +94,7 @@ impl TrialRecord {
             pid: None,
             spawned_ns: None,
             cpus: None,
+            limits: None,
             ready: None,
             phases: Vec::new(),
             receipt: None,
@@ -96,6 +102,7 @@ impl TrialRecord {
             traceback: None,
             status: None,
             reason: None,
+            log_tail: None,
             wall_ns: None,
             watched_ns: None,
             runner_cpu_ns: None,
@@ -176,17 +183,20 @@ impl RunState {
     pub fn apply(&mut self, event: &TrialEvent) {
         match event {
             TrialEvent::SessionStarted { session, .. } => self.sessions = session + 1,
-            TrialEvent::TrialStarted { trial, unix_ms } => {
-                self.by_id.insert(trial.id.clone(), self.trials.len());
-                let attempts = self.attempts.entry((trial.case.clone(), trial.block)).or_default();
-                *attempts = (*attempts).max(trial.attempt + 1);
-                self.trials.push(TrialRecord::new(trial.clone(), *unix_ms));
+            TrialEvent::TrialStarted { trial, unix_ms } => self.begin(trial, *unix_ms),
+            TrialEvent::TrialSkipped { trial, reason, unix_ms } => {
+                self.begin(trial, *unix_ms);
+                if let Some(record) = self.record(&trial.id) {
+                    record.status = Some(Status::Skipped);
+                    record.reason = Some(reason.clone());
+                }
             }
-            TrialEvent::WorkerSpawned { trial, pid, spawned_ns, cpus } => {
+            TrialEvent::WorkerSpawned { trial, pid, spawned_ns, cpus, limits } => {
                 if let Some(record) = self.record(trial) {
                     record.pid = Some(*pid);
                     record.spawned_ns = Some(*spawned_ns);
                     record.cpus.clone_from(cpus);
+                    record.limits.clone_from(limits);
                 }
             }
             TrialEvent::Worker { trial, message } => {
@@ -194,10 +204,19 @@ impl RunState {
                     record.said(message);
                 }
             }
-            TrialEvent::TrialEnded { trial, status, reason, wall_ns, watched_ns, runner_cpu_ns } => {
+            TrialEvent::TrialEnded {
+                trial,
+                status,
+                reason,
+                log_tail,
+                wall_ns,
+                watched_ns,
+                runner_cpu_ns,
+            } => {
                 if let Some(record) = self.record(trial) {
                     record.status = Some(*status);
                     record.reason.clone_from(reason);
+                    record.log_tail.clone_from(log_tail);
                     record.wall_ns = Some(*wall_ns);
                     record.watched_ns = Some(*watched_ns);
                     record.runner_cpu_ns = Some(*runner_cpu_ns);
@@ -228,6 +247,13 @@ impl RunState {
             }
             TrialEvent::RunFinished { .. } => self.finished = true,
         }
+    }
+
+    fn begin(&mut self, trial: &Trial, unix_ms: u64) {
+        self.by_id.insert(trial.id.clone(), self.trials.len());
+        let attempts = self.attempts.entry((trial.case.clone(), trial.block)).or_default();
+        *attempts = (*attempts).max(trial.attempt + 1);
+        self.trials.push(TrialRecord::new(trial.clone(), unix_ms));
     }
 
     fn record(&mut self, id: &str) -> Option<&mut TrialRecord> {
