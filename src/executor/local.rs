@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use super::ExecutorError;
 use super::event::{Status, Trial, TrialEvent};
 use super::outcome::{Outcome, from_exit, from_failure};
+use crate::files::sha256_reader;
+use crate::guard::file::{LARGEST_OUTPUTS, open_below};
 use crate::store::journal::unix_ms;
 use crate::worker::clock::{Clock, SystemClock};
 use crate::worker::handle::{Handle, Interrupt, Message, Start};
@@ -235,8 +237,10 @@ impl Watch<'_> {
         if relative.components().any(|c| !matches!(c, std::path::Component::Normal(_))) {
             return failed(format!("the outputs' path {} leaves the trial's folder", relative.display()));
         }
-        let path = self.job.request.output_dir.join(relative);
-        match crate::files::sha256_file(&path) {
+        let folder = &self.job.request.output_dir;
+        let path = folder.join(&relative);
+        // A link would lead out of the folder, and a pipe would never end.
+        match open_below(folder, &relative, LARGEST_OUTPUTS).and_then(sha256_reader) {
             Ok(found) if found == sha256 => {
                 self.outputs = Some(path);
                 None

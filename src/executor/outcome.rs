@@ -1,10 +1,18 @@
 //! How a trial ended, told from exit statuses, reported errors and logs.
 
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::ExitStatus;
 
 use super::event::Status;
+use crate::guard::text::cut;
+
+/// The bytes at the end of a log that a reason is taken from.
+const TAIL: u64 = 4096;
+
+/// The longest reason, in characters; the journal holds what a worker said whole.
+const LONGEST_REASON: usize = 8000;
 
 /// How a trial ended and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +26,7 @@ pub struct Outcome {
 impl Outcome {
     /// An end with its reason.
     pub fn new(status: Status, reason: String) -> Self {
-        Self { status, reason: Some(reason) }
+        Self { status, reason: Some(cut(&reason, LONGEST_REASON).into_owned()) }
     }
 
     /// A worker that broke the protocol.
@@ -53,8 +61,16 @@ pub fn from_exit(status: ExitStatus, log: &Path) -> Outcome {
 
 /// The last lines of a trial's log.
 fn log_tail(log: &Path) -> String {
-    let text = std::fs::read(log).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text[text.len().saturating_sub(4096)..]).into_owned();
+    // A log may be larger than memory: only its end is read.
+    let end = || -> std::io::Result<Vec<u8>> {
+        let mut file = crate::guard::file::open(log, u64::MAX)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+        let mut text = Vec::new();
+        file.take(TAIL).read_to_end(&mut text)?;
+        Ok(text)
+    };
+    let text = String::from_utf8_lossy(&end().unwrap_or_default()).into_owned();
     let lines: Vec<&str> = text.lines().map(str::trim_end).filter(|l| !l.is_empty()).collect();
     lines[lines.len().saturating_sub(5)..].join(" | ")
 }
