@@ -342,6 +342,11 @@ def no_end(wire: Wire) -> None:
     pass
 
 
+@at("before phase_end")
+def time_runs_back(wire: Wire) -> None:
+    wire.fields["monotonic_ns"] = 1
+
+
 @at("after phase_begin")
 def begin_twice(wire: Wire) -> None:
     wire.kit_send("phase_begin", **wire.fields)
