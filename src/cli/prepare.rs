@@ -205,6 +205,7 @@ fn manifest(
         blocks: plan.blocks,
         max_blocks_asked: plan.max_blocks_asked(),
         machine: Some(machine.clone()),
+        doctor: None,
         imported: None,
         build: native::build_facts(),
         limits: Some(Limits {

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::against::OldBuild;
 use super::compare::{carry_calibration, report};
+use super::doctor::diagnose;
 use super::prepare::{Prepared, prepare, share_cpus};
 use super::workspace::{SpecText, Workspace};
 use super::{Exit, Failure, RunArgs, logging, say};
@@ -15,6 +16,7 @@ use crate::plan::Plan;
 use crate::plan::estimate::fit_budget;
 use crate::report::progress::{Expected, Progress};
 use crate::spec::Spec;
+use crate::store::manifest::Manifest;
 use crate::store::run_folder::{NotContinued, RunFolder};
 use crate::store::{parquet, rows};
 use crate::worker::interrupt::Interrupt;
@@ -152,7 +154,8 @@ pub fn open(results: &Path, fresh: bool, prepared: &Prepared, text: &SpecText) -
             Err(None) => {}
         }
     }
-    Ok(RunFolder::create(results, manifest, &text.text)?)
+    let doctor = manifest.machine.as_ref().map(|machine| diagnose(machine, &prepared.cpus, results));
+    Ok(RunFolder::create(results, Manifest { doctor, ..manifest }, &text.text)?)
 }
 
 /// A path as seen from here.

@@ -16,6 +16,8 @@ pub const SCHEMAS: &[(&str, fn() -> Schema)] = &[
     ("trial_row", || schema_for!(crate::store::rows::TrialRow)),
     ("sample_row", || schema_for!(crate::store::rows::SampleRow)),
     ("parity_row", || schema_for!(crate::store::rows::ParityRow)),
+    ("block_row", || schema_for!(crate::store::rows::BlockRow)),
+    ("doctor", || schema_for!(crate::monitor::doctor::Diagnosis)),
     ("report", || schema_for!(crate::report::Report)),
     ("records", || schema_for!(crate::import::record::Records)),
     ("calibration", || schema_for!(crate::analysis::calibration::Calibration)),

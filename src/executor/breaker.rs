@@ -148,7 +148,9 @@ mod tests {
 
     fn after(events: &[(Asked<'_>, Ended)]) -> Breaker {
         let mut breaker = Breaker::new(3, [A, B, C, OTHER].into_iter());
-        events.iter().for_each(|(asked, ended)| breaker.record(*asked, ended));
+        for (asked, ended) in events {
+            breaker.record(*asked, ended);
+        }
         breaker
     }
 

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::monitor::noise::Noise;
 use crate::plan::stopping::PilotSpread;
 use crate::task::{Check, Scores};
 use crate::worker::limits::Limits;
@@ -101,6 +102,21 @@ pub enum TrialEvent {
         attempt: u32,
         /// The points of the task's contract, for each pair of implementations that both gave outputs.
         pairs: Vec<JudgedPair>,
+    },
+    /// An attempt at a block is over, complete or split by an interruption: what else went on meanwhile.
+    BlockNoise {
+        /// The case.
+        case: String,
+        /// The block, from 1.
+        block: u32,
+        /// The attempt at it.
+        attempt: u32,
+        /// The session.
+        session: u32,
+        /// When the attempt began, in milliseconds since 1970.
+        began_unix_ms: u64,
+        /// What went on.
+        noise: Noise,
     },
     /// The pilot of a case is complete, and its number of blocks is fixed once and for all.
     BlocksFixed {

@@ -14,9 +14,11 @@ use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::Sender;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::data::bundle::{Bundle, TEST_FEATURES};
+use crate::monitor::noise::Watch;
+use crate::monitor::system::System;
 use crate::plan::{Arm, Case, Plan, order, seed, trial_id};
 use crate::store::StoreError;
 use crate::store::journal::unix_ms;
@@ -43,6 +45,16 @@ pub enum ExecutorError {
     Io(#[from] io::Error),
 }
 
+impl ExecutorError {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Store(error) => error.hint(),
+            Self::Io(error) => crate::store::hint(error),
+        }
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunEnd {
@@ -55,10 +67,13 @@ pub enum RunEnd {
 /// The pause before the first repetition of a block; it doubles each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 
-/// How an attempt at a block ended.
-enum Attempt {
-    /// Every trial has its row.
-    Complete,
+/// How long processes that a trial left behind may take to die.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How the trials of an attempt at a block ended.
+enum Trials<'c> {
+    /// Each has its row; these are the outputs of those that worked, by implementation.
+    Complete(BTreeMap<&'c str, PathBuf>),
     /// The user asked to stop.
     Interrupted,
     /// A worker ended before it was ready.
@@ -227,26 +242,48 @@ impl Execution<'_> {
         let mut retries = (0..self.plan.spec.protocol.retries).map(|retry| FIRST_PAUSE * 2_u32.pow(retry));
         loop {
             let pause = retries.next();
-            match self.attempt(case, block, session, breaker, pause.is_some())? {
-                Attempt::Complete | Attempt::Interrupted => return Ok(()),
-                Attempt::EnvironmentFailed => self.interrupt.pause(pause.unwrap_or_default()),
+            let attempt = self.folder.state.attempts(&case.id, block);
+            let (began_unix_ms, watch) = (unix_ms(), Watch::begin(System::here(), &self.cpus));
+            let ended = self.trials(case, (block, attempt), session, breaker, pause.is_some())?;
+            let noise = watch.end();
+            let case_id = case.id.clone();
+            let mut events = vec![TrialEvent::BlockNoise {
+                case: case_id.clone(),
+                block,
+                attempt,
+                session,
+                began_unix_ms,
+                noise,
+            }];
+            if let Trials::Complete(outputs) = &ended {
+                let pairs = judge::pairs(self.record(case), self.bundle(case, block), outputs);
+                events.push(TrialEvent::BlockJudged { case: case_id, block, attempt, pairs });
+            }
+            self.emit(events)?;
+            match ended {
+                Trials::Complete(_) if self.keep_outputs => return Ok(()),
+                Trials::Complete(_) => {
+                    let _ = fs::remove_dir_all(self.folder.path.join("work"));
+                    return Ok(());
+                }
+                Trials::Interrupted => return Ok(()),
+                Trials::EnvironmentFailed => self.interrupt.pause(pause.unwrap_or_default()),
             }
         }
     }
 
-    /// One attempt at a block. Where it may be repeated, it ends with the first environment that fails.
-    fn attempt(
+    /// The trials of one attempt at a block. Where it may be repeated, it ends with the first environment that fails.
+    fn trials<'c>(
         &mut self,
-        case: &Case,
-        block: u32,
+        case: &'c Case,
+        (block, attempt): (u32, u32),
         session: u32,
         breaker: &mut Breaker,
         may_repeat: bool,
-    ) -> Result<Attempt, ExecutorError> {
-        let attempt = self.folder.state.attempts(&case.id, block);
+    ) -> Result<Trials<'c>, ExecutorError> {
         let arms: Vec<&Arm> = case.runnable().collect();
         let order = order::block(self.plan.spec.protocol.seed, &case.id, block, arms.len());
-        let mut outputs: BTreeMap<&str, PathBuf> = BTreeMap::new();
+        let mut outputs = BTreeMap::new();
         for (position, index) in (0_u32..).zip(order) {
             let arm = arms[index];
             if let Some(reason) = breaker.given_up(self.asked_of(case, arm)) {
@@ -256,20 +293,15 @@ impl Execution<'_> {
             }
             let ended = self.trial(case, arm, (block, attempt), session, position)?;
             if ended.outcome.status == Status::Interrupted {
-                return Ok(Attempt::Interrupted);
+                return Ok(Trials::Interrupted);
             }
             breaker.record(self.asked_of(case, arm), &ended);
             if may_repeat && ended.environment_failed() {
-                return Ok(Attempt::EnvironmentFailed);
+                return Ok(Trials::EnvironmentFailed);
             }
             outputs.extend(ended.outputs.map(|path| (arm.implementation.as_str(), path)));
         }
-        let pairs = judge::pairs(self.record(case), self.bundle(case, block), &outputs);
-        self.emit(vec![TrialEvent::BlockJudged { case: case.id.clone(), block, attempt, pairs }])?;
-        if !self.keep_outputs {
-            let _ = fs::remove_dir_all(self.folder.path.join("work"));
-        }
-        Ok(Attempt::Complete)
+        Ok(Trials::Complete(outputs))
     }
 
     /// Runs and scores one trial, and ends what it left behind. Outputs that cannot be scored are a failure.
@@ -384,17 +416,23 @@ fn log(event: &TrialEvent) {
         TrialEvent::TrialStarted { .. }
         | TrialEvent::WorkerSpawned { .. }
         | TrialEvent::Worker { .. }
-        | TrialEvent::TrialScored { .. } => {}
+        | TrialEvent::TrialScored { .. }
+        | TrialEvent::BlockNoise { .. } => {}
     }
 }
 
 /// Ends the processes that a trial left behind and that became the runner's own. Between trials it has no others.
 fn end_orphans() {
+    let began = Instant::now();
     loop {
         let orphans = process::descendants(std::process::id());
         orphans.iter().copied().for_each(process::kill);
         process::reap();
         if orphans.is_empty() {
+            return;
+        }
+        if began.elapsed() > PATIENCE {
+            tracing::warn!(?orphans, "processes that a trial left behind cannot be killed");
             return;
         }
         std::thread::sleep(Duration::from_millis(1));

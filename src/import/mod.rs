@@ -113,6 +113,7 @@ impl Import {
                     .map_or(0, |n| u32::try_from(n).unwrap_or(u32::MAX)),
             ),
             max_blocks_asked: None,
+            doctor: None,
             machine: machine.filter(|m| files.iter().all(|f| f.machine.as_ref() == Some(m))),
             imported: Some(Imported { files: hashes, tool }),
             build: BTreeMap::new(),

@@ -1,3 +1,6 @@
-//! What a run ran on.
+//! What a run ran on, and what else went on there meanwhile.
 
+pub mod doctor;
 pub mod machine;
+pub mod noise;
+pub mod system;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::DataError;
 use crate::data::bundle::{Bundle, TEST_FEATURES, TRAIN_FEATURES};
 use crate::files::sha256;
+use crate::monitor::doctor::Diagnosis;
 use crate::monitor::machine::Machine;
 use crate::spec::Blocks;
 use crate::task::parameter::Parameters;
@@ -49,6 +50,9 @@ pub struct Manifest {
     pub max_blocks_asked: Option<u32>,
     /// The machine; foreign results may lack it.
     pub machine: Option<Machine>,
+    /// What on it could make figures noisy, as it was just before the run. No part of the fingerprint: a run is continued under another load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doctor: Option<Diagnosis>,
     /// Where the trials came from, if benchrun did not run them.
     pub imported: Option<Imported>,
     /// How the runner was built.

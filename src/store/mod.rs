@@ -84,7 +84,23 @@ pub enum StoreError {
     },
 }
 
+/// What to do about an error of the system, where that is known.
+pub fn hint(error: &io::Error) -> Option<&'static str> {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+        .then_some("nothing that was journalled is lost: make room, and the same command continues")
+}
+
 impl StoreError {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Io { source, .. } => hint(source),
+            Self::Locked { .. } => Some("wait until it is done, or start a run beside it with `--fresh`"),
+            _ => None,
+        }
+    }
+
     /// For `map_err`: an action on a path failed.
     fn io(action: &'static str, path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { action, path: path.to_owned(), source }

@@ -11,7 +11,7 @@ use polars::prelude::{
 };
 
 use super::manifest::{Manifest, SCHEMA_VERSION, is_read};
-use super::rows::{self, ParityRow, SampleRow, TrialRow};
+use super::rows::{self, BlockRow, ParityRow, SampleRow, TrialRow};
 use super::state::RunState;
 use super::{StoreError, journal};
 use crate::guard::file;
@@ -19,6 +19,7 @@ use crate::guard::file;
 const TRIALS: &str = "trials.parquet";
 const SAMPLES: &str = "samples.parquet";
 const PARITY: &str = "parity.parquet";
+const BLOCKS: &str = "blocks.parquet";
 
 /// The tables of one run.
 #[derive(Clone)]
@@ -30,6 +31,8 @@ pub struct Tables {
     pub samples: LazyFrame,
     /// `parity.parquet`.
     pub parity: LazyFrame,
+    /// `blocks.parquet`; nothing of results that were imported, or kept before it was.
+    pub blocks: Option<LazyFrame>,
     /// Whether every block is there.
     pub finished: bool,
 }
@@ -57,6 +60,7 @@ impl Tables {
                 trials: scan(TRIALS)?,
                 samples: scan(SAMPLES)?,
                 parity: scan(PARITY)?,
+                blocks: if folder.join(BLOCKS).is_file() { Some(scan(BLOCKS)?) } else { None },
                 finished,
             });
         }
@@ -68,6 +72,7 @@ impl Tables {
             trials: lazy(TRIALS, DataFrame::new_infer_height(trials(&rows::trials(manifest, &state))))?,
             samples: lazy(SAMPLES, in_one(sample_frames(rows::samples(&state))))?,
             parity: lazy(PARITY, DataFrame::new_infer_height(parity(&rows::contract(&state))))?,
+            blocks: Some(lazy(BLOCKS, DataFrame::new_infer_height(blocks(&rows::blocks(&state))))?),
             finished: state.finished,
         })
     }
@@ -77,11 +82,13 @@ const VERSION: &str = "benchrun.schema_version";
 const JOURNAL_BYTES: &str = "benchrun.journal_bytes";
 const FINISHED: &str = "benchrun.finished";
 
-/// Writes the trials, samples and contract rows that a run's journal told.
+/// Writes the blocks, trials, samples and contract rows that a run's journal told.
 ///
 /// # Errors
 /// A file cannot be written.
 pub fn write_all(folder: &Path, manifest: &Manifest, state: &RunState) -> Result<(), StoreError> {
+    let noise = blocks(&rows::blocks(state));
+    write(&folder.join(BLOCKS), [DataFrame::new_infer_height(noise)], Vec::new())?;
     let rows = (&rows::trials(manifest, state)[..], rows::samples(state), &rows::contract(state)[..]);
     write_rows(folder, rows, state.finished)
 }
@@ -310,5 +317,27 @@ fn parity(rows: &[ParityRow]) -> Vec<Column> {
         column("figure", rows, |r| r.figure),
         column("allowed", rows, |r| r.allowed),
         column("finding", rows, |r| &r.finding),
+    ]
+}
+
+fn blocks(rows: &[BlockRow]) -> Vec<Column> {
+    vec![
+        column("case", rows, |r| &r.case),
+        column("block", rows, |r| r.block),
+        column("attempt", rows, |r| r.attempt),
+        column("session", rows, |r| r.session),
+        column("counted", rows, |r| r.counted),
+        column("began_unix_ms", rows, |r| r.began_unix_ms),
+        column("wall_ns", rows, |r| r.wall_ns),
+        column("trial_cpus", rows, |r| r.trial_cpus),
+        column("steal_share", rows, |r| r.steal_share),
+        column("others_trial_cpus", rows, |r| r.others_trial_cpus),
+        column("others_elsewhere_cpus", rows, |r| r.others_elsewhere_cpus),
+        column("rounding_cpus", rows, |r| r.rounding_cpus),
+        column("load", rows, |r| r.load),
+        column("frequency_before_khz", rows, |r| r.frequency_before_khz),
+        column("frequency_after_khz", rows, |r| r.frequency_after_khz),
+        column("throttles", rows, |r| r.throttles),
+        column("absent", rows, |r| &r.absent),
     ]
 }

@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::{CaseRecord, Manifest};
-use super::state::{RunState, TrialRecord};
+use super::state::{BlockRecord, RunState, TrialRecord};
 use crate::executor::event::Status;
 use crate::task::Check;
 
@@ -160,6 +160,73 @@ pub struct ParityRow {
     pub allowed: Option<f64>,
     /// The finding.
     pub finding: String,
+}
+
+/// One row of `blocks.parquet`: what else went on during one attempt at a block. `absent` says why figures are null.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BlockRow {
+    /// The case.
+    pub case: String,
+    /// The block.
+    pub block: u32,
+    /// The attempt at the block.
+    pub attempt: u32,
+    /// The session.
+    pub session: u32,
+    /// Whether the attempt completed its block.
+    pub counted: bool,
+    /// When it began, in milliseconds since 1970.
+    pub began_unix_ms: u64,
+    /// How long it took, in nanoseconds.
+    pub wall_ns: u64,
+    /// The number of the trial's CPUs; 0 where the system cannot restrict it.
+    pub trial_cpus: u64,
+    /// The share of the time of the trial's CPUs that the hypervisor gave to others.
+    pub steal_share: Option<f64>,
+    /// CPU time of others on the trial's CPUs over wall time.
+    pub others_trial_cpus: Option<f64>,
+    /// CPU time of others on all other CPUs over wall time.
+    pub others_elsewhere_cpus: Option<f64>,
+    /// How far the rounding to ticks can move CPU time on the trial's CPUs over wall time.
+    pub rounding_cpus: Option<f64>,
+    /// Processes that wanted to run, on average over the minute before the end.
+    pub load: Option<f64>,
+    /// The mean clock frequency of the trial's CPUs at the begin, in kHz.
+    pub frequency_before_khz: Option<u64>,
+    /// The same at the end.
+    pub frequency_after_khz: Option<u64>,
+    /// How often the trial's CPUs slowed down for heat.
+    pub throttles: Option<u64>,
+    /// Why figures are null, by their names, as JSON.
+    pub absent: String,
+}
+
+/// Every row of noise, in the order in which the attempts ended.
+pub fn blocks(state: &RunState) -> Vec<BlockRow> {
+    let complete = state.complete();
+    let row = |record: &BlockRecord| {
+        let noise = &record.noise;
+        BlockRow {
+            case: record.case.clone(),
+            block: record.block,
+            attempt: record.attempt,
+            session: record.session,
+            counted: complete.get(&(record.case.as_str(), record.block)) == Some(&record.attempt),
+            began_unix_ms: record.began_unix_ms,
+            wall_ns: noise.wall_ns,
+            trial_cpus: noise.trial_cpus,
+            steal_share: noise.steal_share,
+            others_trial_cpus: noise.others_trial_cpus,
+            others_elsewhere_cpus: noise.others_elsewhere_cpus,
+            rounding_cpus: noise.rounding_cpus,
+            load: noise.load,
+            frequency_before_khz: noise.frequency_before_khz,
+            frequency_after_khz: noise.frequency_after_khz,
+            throttles: noise.throttles,
+            absent: serde_json::to_string(&noise.absent).unwrap_or_default(),
+        }
+    };
+    state.noise.iter().map(row).collect()
 }
 
 /// Every trial's row: trials in the order in which they ran, then those that were not asked.
@@ -345,5 +412,36 @@ pub fn empty_row(manifest: &Manifest, case: &CaseRecord, implementation: &str) -
         outputs_sha256: None,
         confusion_matrix: None,
         metrics: BTreeMap::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::event::TrialEvent;
+    use crate::monitor::noise::Noise;
+
+    #[test]
+    fn the_noise_of_a_split_block_and_of_its_replacement_are_told_apart() {
+        let noise = |attempt, wall_ns| TrialEvent::BlockNoise {
+            case: "c".to_owned(),
+            block: 1,
+            attempt,
+            session: attempt,
+            began_unix_ms: 5,
+            noise: Noise {
+                wall_ns,
+                steal_share: Some(0.25),
+                absent: [("load".to_owned(), "why".to_owned())].into(),
+                ..Noise::default()
+            },
+        };
+        let judged =
+            |attempt| TrialEvent::BlockJudged { case: "c".to_owned(), block: 1, attempt, pairs: Vec::new() };
+        let rows = blocks(&RunState::replay(&[noise(0, 7), noise(1, 9), judged(1)]));
+        let seen: Vec<_> = rows.iter().map(|r| (r.attempt, r.session, r.wall_ns, r.counted)).collect();
+        assert_eq!(seen, [(0, 0, 7, false), (1, 1, 9, true)]);
+        assert_eq!((rows[0].steal_share, rows[0].load), (Some(0.25), None));
+        assert_eq!(rows[0].absent, r#"{"load":"why"}"#);
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::executor::event::{JudgedPair, Status, Trial, TrialEvent};
+use crate::monitor::noise::Noise;
 use crate::plan::stopping::Decision;
 use crate::task::Scores;
 use crate::worker::limits::Limits;
@@ -17,6 +18,8 @@ pub struct RunState {
     pub trials: Vec<TrialRecord>,
     /// The contract's points for every pair, by case, block and attempt.
     pub judged: BTreeMap<(String, u32, u32), Vec<JudgedPair>>,
+    /// What else went on during each attempt at a block, in the order of their ends.
+    pub noise: Vec<BlockRecord>,
     /// The number of blocks of each case whose pilot decided it, and what it rests on.
     pub fixed: BTreeMap<String, Decision>,
     /// Whether every block is there.
@@ -24,6 +27,23 @@ pub struct RunState {
     by_id: HashMap<String, usize>,
     /// How often each block was begun.
     attempts: BTreeMap<(String, u32), u32>,
+}
+
+/// What went on during one attempt at a block.
+#[derive(Debug, Clone)]
+pub struct BlockRecord {
+    /// The case.
+    pub case: String,
+    /// The block.
+    pub block: u32,
+    /// The attempt.
+    pub attempt: u32,
+    /// The session.
+    pub session: u32,
+    /// When it began, in milliseconds since 1970.
+    pub began_unix_ms: u64,
+    /// What went on.
+    pub noise: Noise,
 }
 
 /// Everything that is known of one trial.
@@ -235,6 +255,16 @@ impl RunState {
             }
             TrialEvent::BlockJudged { case, block, attempt, pairs } => {
                 self.judged.insert((case.clone(), *block, *attempt), pairs.clone());
+            }
+            TrialEvent::BlockNoise { case, block, attempt, session, began_unix_ms, noise } => {
+                self.noise.push(BlockRecord {
+                    case: case.clone(),
+                    block: *block,
+                    attempt: *attempt,
+                    session: *session,
+                    began_unix_ms: *began_unix_ms,
+                    noise: noise.clone(),
+                });
             }
             TrialEvent::BlocksFixed { case, blocks, wanted, comparisons, pilot } => {
                 // A number is fixed once: whatever a journal says later comes too late.

@@ -15,6 +15,9 @@ use rustix::process::{Pid, Signal, kill_process};
 /// How long killed processes may take to vanish.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// The names of trials' groups begin with this and the runner's process id.
+const PREFIX: &str = "benchrun-";
+
 /// Which of the kernel's two interfaces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Version {
@@ -63,6 +66,7 @@ impl Parent {
         if version == Version::V2 {
             parent.delegate()?;
         }
+        parent.sweep();
         // Whether it works is known once it was tried.
         parent.group("probe", u64::MAX >> 2).map(drop)?;
         Ok(parent)
@@ -73,7 +77,7 @@ impl Parent {
     /// # Errors
     /// Why the kernel refuses.
     pub fn group(&self, name: &str, memory_bytes: u64) -> Result<Group, String> {
-        let folder = self.folder.join(format!("benchrun-{}-{name}", std::process::id()));
+        let folder = self.folder.join(format!("{PREFIX}{}-{name}", std::process::id()));
         fs::create_dir(&folder).map_err(|e| format!("{} cannot be created: {e}", folder.display()))?;
         let group = Group { version: self.version, folder };
         let limit = memory_bytes.to_string();
@@ -89,6 +93,21 @@ impl Parent {
             }
         }
         Ok(group)
+    }
+
+    /// Ends and removes the groups of runners that were killed.
+    fn sweep(&self) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
+            let runner = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.strip_prefix(PREFIX)?.split('-').next()?.parse::<u32>().ok());
+            if runner.is_some_and(|pid| !Path::new("/proc").join(pid.to_string()).exists()) {
+                let group = Group { version: self.version, folder: entry.path() };
+                group.kill();
+                drop(group);
+            }
+        }
     }
 
     /// Gives the memory controller to children. The runner, if it is alone in its group, first moves out of their way.
@@ -233,6 +252,7 @@ mod tests {
         assert_eq!(locate("0::/docker/12ab/inner", part), below);
     }
 
+    #[expect(clippy::print_stderr, reason = "a test that is skipped says why")]
     fn parent() -> Option<Parent> {
         Parent::find().map_err(|why| eprintln!("skipped: {why}")).ok()
     }
@@ -250,6 +270,26 @@ mod tests {
         drop(child.stdin.take());
         assert!(!child.wait().unwrap().success());
         assert!(group.memory_kills() > 0);
+    }
+
+    #[test]
+    fn groups_of_runners_that_are_gone_are_ended_and_removed() {
+        let Some(parent) = parent() else { return };
+        let mut runner = Command::new("sleep").arg("1000").spawn().unwrap();
+        let stale = parent.folder.join(format!("{PREFIX}{}-trial", runner.id()));
+        fs::create_dir(&stale).unwrap();
+        let mut worker = Command::new("sleep").arg("1000").spawn().unwrap();
+        fs::write(stale.join("cgroup.procs"), worker.id().to_string()).unwrap();
+        let own = parent.group("own", 1 << 30).unwrap();
+        parent.sweep();
+        assert!(stale.exists());
+        runner.kill().unwrap();
+        runner.wait().unwrap();
+        parent.sweep();
+        assert!(!worker.wait().unwrap().success());
+        parent.sweep();
+        assert!(!stale.exists());
+        assert!(own.folder.exists());
     }
 
     #[test]

@@ -124,7 +124,7 @@ impl Handle {
         // A group that cannot be made, though the run's first one could, is as none: the row says what did limit the trial.
         let group = start.cgroup.as_ref().and_then(|parent| parent.group(&name, start.memory_bytes).ok());
         let (started, group) = spawn_on(&start.cpus, group, command);
-        let Spawned { pinned, entered, spawned_ns, child } = started?;
+        let Spawned { pinned, entered, at_ns: spawned_ns, child } = started?;
         let (sender, messages) = mpsc::sync_channel(WAITING_LINES);
         let mut handle = Self {
             child,
@@ -273,7 +273,8 @@ struct Spawned {
     pinned: bool,
     /// Whether it was born in its control group.
     entered: bool,
-    spawned_ns: u64,
+    /// The monotonic clock just before.
+    at_ns: u64,
     child: Child,
 }
 
@@ -290,8 +291,8 @@ fn spawn_on(
         let spawn = move || {
             let pinned = !cpus.is_empty() && process::restrict_to(&cpus);
             let entered = group.is_some_and(Group::enter);
-            let spawned_ns = SystemClock.wall_ns();
-            command.spawn().map(|child| Spawned { pinned, entered, spawned_ns, child })
+            let at_ns = SystemClock.wall_ns();
+            command.spawn().map(|child| Spawned { pinned, entered, at_ns, child })
         };
         let thread = std::thread::Builder::new().name("spawner".to_owned()).spawn_scoped(scope, spawn)?;
         thread.join().unwrap_or_else(|_| Err(io::Error::other("the spawning thread panicked")))

@@ -6,6 +6,7 @@ mod calibrate;
 mod commands;
 mod compare;
 mod degenerate;
+mod doctor;
 mod fault_table;
 mod faults;
 mod folds;
