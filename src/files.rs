@@ -17,7 +17,14 @@ pub fn sha256(bytes: &[u8]) -> String {
 /// # Errors
 /// The file cannot be read.
 pub fn sha256_file(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
+    sha256_reader(File::open(path)?)
+}
+
+/// The SHA-256 of everything that a reader yields, in lower-case hexadecimal.
+///
+/// # Errors
+/// It cannot be read.
+pub fn sha256_reader(mut file: impl Read) -> io::Result<String> {
     let mut digest = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
@@ -90,6 +97,8 @@ impl Lock {
 /// Neither the variable nor a home folder is set.
 pub fn cache_root() -> io::Result<PathBuf> {
     std::env::var_os("BENCHRUN_CACHE")
+        // An empty variable means the folder one happens to be in, and `clean` would remove what has the cache's names there.
+        .filter(|folder| !folder.is_empty())
         .map(PathBuf::from)
         .or_else(|| dirs::cache_dir().map(|d| d.join("benchrun")))
         .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no cache folder: set BENCHRUN_CACHE or HOME"))

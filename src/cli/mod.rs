@@ -23,6 +23,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::analysis::selection::Filter;
+use crate::guard::text::printable;
 use crate::plan::calibration::Slowdowns;
 use crate::report::FORMATS;
 
@@ -432,10 +433,10 @@ impl Failure {
         if self.message.starts_with("error") || self.message.starts_with('\u{1b}') {
             eprint!("{}", self.message);
         } else {
-            eprintln!("error: {}", self.message);
+            eprintln!("error: {}", printable(&self.message));
         }
         if let Some(hint) = &self.hint {
-            eprintln!("hint: {hint}");
+            eprintln!("hint: {}", printable(hint));
         }
     }
 }
@@ -469,13 +470,14 @@ impl From<crate::executor::ExecutorError> for Failure {
 /// Prints a result. A reader that went away (`benchrun list | head`) is no error.
 fn print(text: &str) {
     use std::io::Write;
-    let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end_matches('\n'));
+    // Whatever a name or a message holds, a terminal must not obey it.
+    let _ = writeln!(std::io::stdout().lock(), "{}", printable(text.trim_end_matches('\n')));
 }
 
 /// Says on standard error what goes on.
 #[expect(clippy::print_stderr, reason = "the command line speaks to the user")]
 fn say(line: &str) {
-    eprintln!("{line}");
+    eprintln!("{}", printable(line));
 }
 
 /// Prints a value as JSON.

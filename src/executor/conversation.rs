@@ -15,7 +15,8 @@ use crate::worker::protocol::{Event, PROTOCOL_VERSION, PhaseRequest};
 pub struct Conversation<'r> {
     phases: &'r [PhaseRequest],
     ready: bool,
-    running: Option<String>,
+    /// The phase under way, and when it began.
+    running: Option<(String, u64)>,
     begun: BTreeSet<String>,
     sampled: BTreeSet<String>,
     receipt: bool,
@@ -54,14 +55,16 @@ impl<'r> Conversation<'r> {
             Event::Ready(_) => self.ready = true,
             Event::Unsupported { .. } | Event::Failed { .. } => {}
             _ if !self.ready => return Err("an event came before `ready`".to_owned()),
-            Event::PhaseBegin { phase, .. } => self.begin(phase)?,
-            Event::PhaseEnd { phase, .. } => {
-                if self.running.take().as_ref() != Some(phase) {
-                    return Err(format!("`{phase}` ended, but had not begun"));
+            Event::PhaseBegin { phase, monotonic_ns } => self.begin(phase, *monotonic_ns)?,
+            Event::PhaseEnd { phase, monotonic_ns, .. } => match self.running.take() {
+                Some((running, began_ns)) if running == *phase && began_ns <= *monotonic_ns => {}
+                Some((running, _)) if running == *phase => {
+                    return Err(format!("`{phase}` ended before it had begun"));
                 }
-            }
+                _ => return Err(format!("`{phase}` ended, but had not begun")),
+            },
             Event::Progress { phase, .. } => {
-                if self.running.as_ref() != Some(phase) {
+                if self.running.as_ref().map(|(running, _)| running) != Some(phase) {
                     return Err(format!("`{phase}` got on, but was not under way"));
                 }
             }
@@ -95,8 +98,8 @@ impl<'r> Conversation<'r> {
         Ok(())
     }
 
-    fn begin(&mut self, phase: &str) -> Result<(), String> {
-        if let Some(running) = &self.running {
+    fn begin(&mut self, phase: &str, began_ns: u64) -> Result<(), String> {
+        if let Some((running, _)) = &self.running {
             return Err(format!("`{phase}` began within `{running}`"));
         }
         let asked = phase == "load" || self.phases.iter().any(|p| p.name == phase);
@@ -106,7 +109,7 @@ impl<'r> Conversation<'r> {
         if !self.begun.insert(phase.to_owned()) {
             return Err(format!("`{phase}` began twice"));
         }
-        self.running = Some(phase.to_owned());
+        self.running = Some((phase.to_owned(), began_ns));
         Ok(())
     }
 }

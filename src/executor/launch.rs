@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::backend;
+use crate::guard::environment::PLAIN;
 use crate::implementation::environment::{Environment, EnvironmentError, Python, adapter_build};
 use crate::implementation::{Implementation, Launch};
 use crate::spec::{Experiment, Protocol};
@@ -12,9 +13,6 @@ use crate::task::parameter::Parameters;
 use crate::worker::cgroup;
 use crate::worker::handle::Start;
 use crate::worker::native;
-
-/// Variables that workers inherit from the user.
-const INHERITED: &[&str] = &["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR"];
 
 /// Variables by which numerical libraries learn how many threads they may use.
 const THREAD_VARIABLES: &[&str] = &[
@@ -133,7 +131,8 @@ impl Launcher {
 
 /// The whole environment of a worker.
 fn environment(threads: usize) -> Vec<(String, String)> {
-    let inherited = INHERITED.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
+    // Variables that workers inherit from the user.
+    let inherited = PLAIN.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
     let of_threads = THREAD_VARIABLES.iter().map(|name| ((*name).to_owned(), threads.to_string()));
     // Hash order and compiled files do not depend on the user's shell.
     let of_python = [("PYTHONHASHSEED", "0"), ("PYTHONNOUSERSITE", "1"), ("PYTHONDONTWRITEBYTECODE", "1")]

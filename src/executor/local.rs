@@ -7,6 +7,8 @@ use super::ExecutorError;
 use super::conversation::Conversation;
 use super::event::{Status, Trial, TrialEvent};
 use super::outcome::{Outcome, from_exit, from_failure, log_tail, out_of_memory};
+use crate::files::sha256_reader;
+use crate::guard::file::{LARGEST_OUTPUTS, open_below};
 use crate::store::journal::unix_ms;
 use crate::worker::clock::{Clock, SystemClock};
 use crate::worker::handle::{End, Handle, Message, Start};
@@ -18,7 +20,7 @@ use crate::worker::protocol::{Event as WorkerEvent, Request};
 const TOGETHER: Duration = Duration::from_millis(1);
 
 /// How long a worker may linger after its last event.
-const GRACE: Duration = Duration::from_secs(10);
+pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 /// Everything that one trial needs.
 #[derive(Debug)]
@@ -86,6 +88,7 @@ pub fn run(job: &Job, interrupt: &Interrupt, sink: &mut Sink<'_>) -> Result<Ende
         runner_cpu_ns,
     }])?;
     let outputs = watch.outputs.filter(|_| outcome.status == Status::Ok);
+    let outputs = outputs.map(|(relative, _)| job.request.output_dir.join(relative));
     Ok(Ended { outcome, was_ready: watch.talk.is_ready(), outputs })
 }
 
@@ -93,7 +96,8 @@ pub fn run(job: &Job, interrupt: &Interrupt, sink: &mut Sink<'_>) -> Result<Ende
 struct Watch<'j> {
     job: &'j Job,
     talk: Conversation<'j>,
-    outputs: Option<PathBuf>,
+    /// The file of the outputs, below the trial's folder, and its hash as the worker told it.
+    outputs: Option<(PathBuf, String)>,
     /// The runner's clocks when the worker was ready.
     ready: Option<Reading>,
     /// The runner's clocks when the receipt came, after the last timed phase.
@@ -174,6 +178,7 @@ impl Watch<'_> {
             Some(Outcome { status: Status::Ok, .. }) if !end.status.success() => {
                 from_exit(end, &self.job.start.log, memory_bytes)
             }
+            Some(Outcome { status: Status::Ok, .. }) => self.verify().unwrap_or(Outcome::OK),
             Some(outcome) => outcome,
             None => from_exit(end, &self.job.start.log, memory_bytes),
         }
@@ -210,6 +215,10 @@ impl Watch<'_> {
                     return (events, Some(Last::Killed(Outcome::protocol(&problem))));
                 }
             };
+            // An event that breaks the protocol is no part of the run: readers of the journal rely on what the others promise.
+            if let Err(problem) = self.talk.take(&event) {
+                return (events, Some(Last::Killed(Outcome::protocol(&problem))));
+            }
             let verdict = self.take(&event);
             events.push(TrialEvent::Worker { trial: self.job.trial.id.clone(), message: event });
             if verdict.is_some() {
@@ -221,13 +230,15 @@ impl Watch<'_> {
 
     /// Takes note of one event.
     fn take(&mut self, event: &WorkerEvent) -> Option<Last> {
-        if let Err(problem) = self.talk.take(event) {
-            return Some(Last::Killed(Outcome::protocol(&problem)));
-        }
         match event {
             WorkerEvent::Ready(ready) if ready.build != self.job.build => {
                 let (found, planned) = (&ready.build, &self.job.build);
                 let reason = format!("the worker's build is {found}, but the run was planned with {planned}");
+                Some(Last::Killed(Outcome::new(Status::Failed, reason)))
+            }
+            WorkerEvent::Ready(ready) if ready.implementation != self.job.request.implementation => {
+                let (found, asked) = (&ready.implementation, &self.job.request.implementation);
+                let reason = format!("the worker is {found}, but {asked} was asked");
                 Some(Last::Killed(Outcome::new(Status::Failed, reason)))
             }
             WorkerEvent::Ready(_) => {
@@ -240,7 +251,10 @@ impl Watch<'_> {
             WorkerEvent::Failed { kind, message, .. } => {
                 Some(Last::Reported(from_failure(kind, message, self.job.start.memory_bytes)))
             }
-            WorkerEvent::Outputs { path, sha256 } => self.outputs(path.clone(), sha256),
+            WorkerEvent::Outputs { path, sha256 } => {
+                self.outputs = Some((path.clone(), sha256.clone()));
+                None
+            }
             WorkerEvent::Done {} => Some(Last::Reported(Outcome::OK)),
             WorkerEvent::Receipt(_) => {
                 self.receipt = Some(Reading::now());
@@ -253,21 +267,19 @@ impl Watch<'_> {
         }
     }
 
-    fn outputs(&mut self, relative: PathBuf, sha256: &str) -> Option<Last> {
-        let failed = |reason| Some(Last::Killed(Outcome::new(Status::Failed, reason)));
+    /// What is wrong with the outputs. They are read once the worker and all that it started are dead: whoever is alive could change them
+    /// after they were verified.
+    fn verify(&self) -> Option<Outcome> {
+        let failed = |reason| Some(Outcome::new(Status::Failed, reason));
+        let (relative, told) = self.outputs.as_ref()?;
         if relative.components().any(|c| !matches!(c, std::path::Component::Normal(_))) {
             return failed(format!("the outputs' path {} leaves the trial's folder", relative.display()));
         }
-        let path = self.job.request.output_dir.join(relative);
-        match crate::files::sha256_file(&path) {
-            Ok(found) if found == sha256 => {
-                self.outputs = Some(path);
-                None
-            }
-            Ok(found) => {
-                failed(format!("the outputs have SHA-256 {found}, but the worker reported {sha256}"))
-            }
-            Err(error) => failed(format!("the outputs {} cannot be read: {error}", path.display())),
+        // A link would lead out of the folder, and a pipe would never end.
+        match open_below(&self.job.request.output_dir, relative, LARGEST_OUTPUTS).and_then(sha256_reader) {
+            Ok(found) if found == *told => None,
+            Ok(found) => failed(format!("the outputs have SHA-256 {found}, but the worker reported {told}")),
+            Err(error) => failed(format!("the outputs {} cannot be read: {error}", relative.display())),
         }
     }
 }

@@ -6,10 +6,15 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::event::Status;
+use super::local::GRACE;
+use crate::guard::text::cut;
 use crate::worker::handle::End;
 
 /// So much of a log's end is read, in bytes.
 const LOG_TAIL: u64 = 4096;
+
+/// The longest reason, in characters; the journal holds what a worker said whole.
+const LONGEST_REASON: usize = 8000;
 
 /// How a trial ended and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +31,7 @@ impl Outcome {
 
     /// An end with its reason.
     pub fn new(status: Status, reason: String) -> Self {
-        Self { status, reason: Some(reason) }
+        Self { status, reason: Some(cut(&reason, LONGEST_REASON).into_owned()) }
     }
 
     /// A worker that broke the protocol.
@@ -52,6 +57,10 @@ pub fn from_failure(kind: &str, message: &str, memory_bytes: u64) -> Outcome {
 pub fn from_exit(end: End, log: &Path, memory_bytes: u64) -> Outcome {
     let tail = log_tail(log, 5).join(" | ");
     let ending = match (end.status.signal(), end.status.code()) {
+        _ if end.lingered => {
+            let grace = humantime::format_duration(GRACE);
+            format!("did not exit within {grace} of the end of its events, and was killed")
+        }
         (Some(signal), _) => format!("killed by {}", signal_name(signal)),
         (None, Some(0)) => "exited without a result".to_owned(),
         (None, Some(code)) => format!("exited with code {code} without a result"),
@@ -100,7 +109,7 @@ pub fn log_tail(log: &Path, lines: usize) -> Vec<String> {
 
 /// The last few thousand bytes: a log may be huge.
 fn read_tail(log: &Path) -> std::io::Result<Vec<u8>> {
-    let mut file = std::fs::File::open(log)?;
+    let mut file = crate::guard::file::open(log, u64::MAX)?;
     let length = file.metadata()?.len();
     file.seek(std::io::SeekFrom::Start(length.saturating_sub(LOG_TAIL)))?;
     let mut text = Vec::new();
@@ -117,7 +126,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), log).unwrap();
         let status = Command::new("sh").args(["-c", script]).status().unwrap();
-        from_exit(End { status, memory_kill: false }, file.path(), 1 << 30)
+        from_exit(End { status, memory_kill: false, lingered: false }, file.path(), 1 << 30)
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod write;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::guard::name::is_plain;
 use crate::implementation::Registry;
 use crate::spec::Blocks;
 use crate::spec::problem::unknown;
@@ -147,10 +148,9 @@ fn notes(cases: &[cases::Case<'_>], registry: &Registry) -> Vec<String> {
 /// The name of the results: the user's, or the one that the files agree on.
 fn name(files: &[SourceFile], options: &Options, problems: Option<&mut Vec<Problem>>) -> Option<String> {
     let told: BTreeSet<&str> = files.iter().filter_map(|f| f.name.as_deref()).collect();
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let chosen = options.name.as_deref().or(if told.len() == 1 { told.first().copied() } else { None });
     let problem = match chosen {
-        Some(name) if !name.is_empty() && name.chars().all(plain) => return Some(name.to_owned()),
+        Some(name) if is_plain(name) && !name.contains('.') => return Some(name.to_owned()),
         Some(name) => {
             Problem::new("name", format!("is \"{name}\", but must consist of letters, digits, `-` and `_`"))
         }

@@ -8,6 +8,9 @@ use super::raw::{RawBatchSize, RawProtocol};
 use super::{BatchSize, Protocol};
 use crate::worker::protocol::Repeat;
 
+/// The longest time that can be asked for: a year. No run is that long, and a clock has no place for times that are much longer.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 /// Checks the protocol. Nothing where a value cannot be read; the problems say which.
 pub fn protocol(raw: &RawProtocol, place: &Place, problems: &mut Vec<Problem>) -> Option<Protocol> {
     let blocks = blocks(&raw.blocks, &place.at("blocks"), problems);
@@ -44,6 +47,12 @@ pub fn protocol(raw: &RawProtocol, place: &Place, problems: &mut Vec<Problem>) -
             let message =
                 format!("`min_samples` is {min}, but must be at most `max_samples`, {}", repeat.max_samples);
             problems.push(Problem::value(&place.at(name).at("min_samples"), message));
+        }
+    }
+    for (name, asked) in [("timeout", timeout), ("budget", budget.flatten())] {
+        if asked.is_some_and(|asked| asked > LONGEST) {
+            let message = format!("`protocol.{name}` is longer than a year");
+            problems.push(Problem::value(&place.at(name), message));
         }
     }
     if timeout == Some(Duration::ZERO) {

@@ -50,6 +50,12 @@ pub enum StoreError {
         /// The run's folder.
         path: PathBuf,
     },
+    /// Something in a run's folder that is to be continued is neither a file nor a folder.
+    #[error("{path} is neither a plain file nor a folder, so nothing is written beside it")]
+    Link {
+        /// The first one.
+        path: PathBuf,
+    },
     /// A table could not be read or written.
     #[error("cannot {action} {path}")]
     Table {

@@ -2,7 +2,7 @@
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 
 use polars::prelude::{
@@ -14,6 +14,7 @@ use super::manifest::{Manifest, SCHEMA_VERSION, is_read};
 use super::rows::{self, BlockRow, ParityRow, SampleRow, TrialRow};
 use super::state::RunState;
 use super::{StoreError, journal};
+use crate::guard::file;
 
 const TRIALS: &str = "trials.parquet";
 const SAMPLES: &str = "samples.parquet";
@@ -48,6 +49,8 @@ impl Tables {
         if stored.is_some() && value(JOURNAL_BYTES) == journal.map(|n| n.to_string()) {
             let scan = |name: &str| {
                 let path = folder.join(name);
+                // Opening a pipe in its place would wait for ever.
+                file::open(&path, u64::MAX).map_err(StoreError::io("read", &path))?;
                 let text = PlRefPath::new(path.to_string_lossy());
                 LazyFrame::scan_parquet(text, ScanArgsParquet::default())
                     .map_err(StoreError::table("read", &path))
@@ -124,7 +127,7 @@ fn journal_bytes(folder: &Path) -> Option<u64> {
 
 /// The metadata of a file of a version that is read; nothing where there is none.
 fn stored_metadata(path: &Path) -> Option<BTreeMap<String, String>> {
-    let mut reader = ParquetReader::new(File::open(path).ok()?);
+    let mut reader = ParquetReader::new(file::open(path, u64::MAX).ok()?);
     let metadata = reader.get_metadata().ok()?.key_value_metadata().clone()?;
     let metadata: BTreeMap<String, String> =
         metadata.into_iter().filter_map(|pair| Some((pair.key, pair.value?))).collect();

@@ -255,7 +255,7 @@ pub fn samples(state: &RunState) -> impl Iterator<Item = SampleRow> {
     state.trials.iter().flat_map(move |record| {
         let counted = counts(record, &complete);
         record.phases.iter().flat_map(move |phase| {
-            (0_u32..).zip(&phase.calls).map(move |(sample, calls)| SampleRow {
+            (0_u32..).zip(&phase.calls).zip(&phase.wall_ns).map(move |((sample, calls), wall_ns)| SampleRow {
                 trial: record.trial.id.clone(),
                 case: record.trial.case.clone(),
                 implementation: record.trial.implementation.clone(),
@@ -264,7 +264,7 @@ pub fn samples(state: &RunState) -> impl Iterator<Item = SampleRow> {
                 phase: phase.name.clone(),
                 sample,
                 calls: *calls,
-                wall_ns: phase.wall_ns[sample as usize],
+                wall_ns: *wall_ns,
                 cpu_ns: phase.cpu_ns.get(sample as usize).copied(),
             })
         })
@@ -334,7 +334,7 @@ fn trial_row(manifest: &Manifest, case: &CaseRecord, record: &TrialRecord, count
         seed: Some(record.trial.seed),
         started_unix_ms: Some(record.started_unix_ms),
         start_ns: record.start_ns(),
-        load_ns: load.and_then(|p| Some(p.end_ns? - p.begin_ns)),
+        load_ns: load.and_then(|p| p.end_ns?.checked_sub(p.begin_ns)),
         wall_ns: record.wall_ns,
         watched_ns: record.watched_ns,
         runner_cpu_ns: record.runner_cpu_ns,

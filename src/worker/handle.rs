@@ -99,6 +99,8 @@ pub struct End {
     pub status: ExitStatus,
     /// Whether the kernel killed it or a process it started because the memory limit was reached.
     pub memory_kill: bool,
+    /// Whether it was killed because it did not exit in time after it had said its last word.
+    pub lingered: bool,
 }
 
 impl Handle {
@@ -214,7 +216,7 @@ impl Handle {
                 // Whatever comes after a worker's last word counts for nothing.
                 Ok(_) => {}
                 // Without those who send, only the clock is left.
-                Err(_) if Instant::now() >= deadline => return self.kill(),
+                Err(_) if Instant::now() >= deadline => return Ok(End { lingered: true, ..self.kill()? }),
                 Err(_) => std::thread::sleep(Duration::from_millis(1)),
             }
         }
@@ -235,7 +237,8 @@ impl Handle {
     fn ended(&mut self, status: ExitStatus) -> End {
         self.kill_all();
         self.ended = true;
-        End { status, memory_kill: self.group.as_ref().is_some_and(|group| group.memory_kills() > 0) }
+        let memory_kill = self.group.as_ref().is_some_and(|group| group.memory_kills() > 0);
+        End { status, memory_kill, lingered: false }
     }
 
     /// The process group, the descendants that left it, and whoever else is in the control group.
