@@ -57,10 +57,7 @@ pub fn of_machine(diagnosis: Option<&Diagnosis>) -> Vec<String> {
     if names.is_empty() {
         return Vec::new();
     }
-    vec![format!(
-        "the machine was noisy before the run ({}): `benchrun doctor` says what to do",
-        names.join(", ")
-    )]
+    vec![format!("`benchrun doctor` warned before the run: {}", names.join(", "))]
 }
 
 /// What went on during blocks beyond the thresholds of `monitor/noise.rs`: in how many, and the largest figure.
@@ -158,10 +155,7 @@ mod tests {
             finding("load", Level::Warning),
         ];
         let mut diagnosis = Diagnosis { trial_cpus: vec![1], findings, clocks: Vec::new(), wake_up_ns: 1 };
-        assert_eq!(
-            of_machine(Some(&diagnosis)),
-            ["the machine was noisy before the run (turbo, load): `benchrun doctor` says what to do"]
-        );
+        assert_eq!(of_machine(Some(&diagnosis)), ["`benchrun doctor` warned before the run: turbo, load"]);
         diagnosis.findings.retain(|f| f.level != Level::Warning);
         assert!(of_machine(Some(&diagnosis)).is_empty());
         assert!(of_machine(None).is_empty());

@@ -76,30 +76,34 @@ fn siblings(system: &System, layout: &Layout) -> Finding {
         return Finding::unknown(name, "nobody knows on which CPUs a trial would run");
     }
     let online = system.list(&format!("{CPUS}/online"));
+    // A sibling that is off line does nothing.
+    let is_online = |other: &usize| online.as_ref().map_or(true, |online| online.contains(other));
+    let mut shared = Vec::new();
     for cpu in &layout.trial {
         let siblings = match system.list(&format!("{CPUS}/cpu{cpu}/topology/thread_siblings_list")) {
             Err(reason) => return Finding::unknown(name, reason),
             Ok(siblings) => siblings,
         };
-        // A sibling that is off line does nothing.
-        let is_online = |other: &usize| online.as_ref().map_or(true, |online| online.contains(other));
-        let Some(other) = siblings.iter().find(|other| *other != cpu && is_online(other)) else { continue };
-        let warned = if layout.trial.contains(other) {
+        let others = siblings.into_iter().filter(|other| other != cpu && is_online(other));
+        shared.extend(others.map(|other| (*cpu, other)));
+    }
+    let findings = shared.into_iter().map(|(cpu, other)| {
+        if layout.trial.contains(&other) {
             Finding::warning(name, format!("CPUs {cpu} and {other} of a trial share a core"))
-        } else if layout.runner.contains(other) {
+        } else if layout.runner.contains(&other) {
             Finding::warning(
                 name,
                 format!("CPU {cpu} of a trial shares its core with the runner's CPU {other}"),
             )
         } else {
-            Finding::notice(
-                name,
-                format!("CPU {cpu} of a trial shares its core with CPU {other}, which others may use"),
-            )
-        };
-        return warned.advice(format!("echo off | sudo tee {CPUS}/smt/control"));
+            let told = format!("CPU {cpu} of a trial shares its core with CPU {other}, which others may use");
+            Finding::notice(name, told)
+        }
+    });
+    match findings.min_by_key(|finding| finding.level) {
+        Some(gravest) => gravest.advice(format!("echo off | sudo tee {CPUS}/smt/control")),
+        None => Finding::ok(name, "no CPU of a trial shares its core"),
     }
-    Finding::ok(name, "no CPU of a trial shares its core")
 }
 
 fn nodes(system: &System, layout: &Layout) -> Finding {
@@ -187,6 +191,8 @@ mod tests {
         assert_eq!(found.level, Level::Warning);
         assert_eq!(on(pairs, "0-3", &layout(&[0], &[1, 3])).finding, "CPUs 1 and 3 of a trial share a core");
         assert_eq!(on(pairs, "0-3", &layout(&[0], &[3])).level, Level::Notice);
+        // The other thread of CPU 3 is free, that of CPU 2 is the runner's.
+        assert_eq!(on(pairs, "0-3", &layout(&[0], &[3, 2])).level, Level::Warning, "the gravest is told");
         assert_eq!(
             on(pairs, "0,3", &layout(&[0], &[3])).level,
             Level::Ok,
