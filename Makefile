@@ -2,7 +2,7 @@
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/benchrun
 RUFF  := $(CACHE)/lint/bin/ruff
 
-.PHONY: run test prove-judge prove-compare lint format features schemas
+.PHONY: run test prove-judge prove-compare prove-kill prove-soak lint format features schemas
 
 run:            ## the main job, on real data
 	cargo run --release -- specs/classical.toml
@@ -15,6 +15,12 @@ prove-judge:    ## simulates the judge in full, some minutes: the tables of docs
 
 prove-compare:  ## `benchrun compare` beside pandas and SciPy on 10 000 000 samples: the tables of docs/design/compare-speed.md
 	cargo bench --bench compare
+
+prove-kill:     ## kills the runner at KILLS random moments, and continues it: what counts is what an undisturbed run has
+	KILLS=$(or $(KILLS),120) RACES=10 cargo test --release --test it kills:: -- --nocapture
+
+prove-soak:     ## TRIALS tiny trials in one run: flat memory, no process and no descriptor left
+	TRIALS=$(or $(TRIALS),2400) cargo test --release --test it soak:: -- --nocapture
 
 lint: features $(RUFF) ## formatting, clippy, ruff
 	cargo fmt --check

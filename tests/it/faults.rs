@@ -168,7 +168,7 @@ impl Suffered {
                 expect(row.reason.contains(part), format!("the reason should say `{part}`: {row:?}"));
             }
             let longest = row.reason.chars().count();
-            expect(longest < 2500, format!("the reason has {longest} characters"));
+            expect(longest <= 8000 + 100, format!("the reason has {longest} characters"));
             let log = self.log(row);
             for part in fault.log {
                 expect(log.contains(part), format!("the log should say `{part}`, but ends {:?}", tail(&log)));
@@ -218,7 +218,7 @@ fn every_fault_is_a_row_and_the_run_goes_on() {
 fn every_hang_is_a_row_and_the_run_goes_on() {
     std::thread::scope(|scope| {
         let running: Vec<_> = HANGS
-            .chunks(2)
+            .chunks(1)
             .map(|faults| {
                 scope.spawn(move || {
                     suffer(faults, "blocks = 2\nmemory = \"1GiB\"\ntimeout = \"15s\"").went_on(faults)

@@ -1,4 +1,4 @@
-"""Ridge that misbehaves on command: faults that a gate must catch, and some that it must not mind."""
+"""Ridge that cheats on command: frauds that a gate must catch, and deviations that it must not mind."""
 
 from __future__ import annotations
 
@@ -39,17 +39,6 @@ class Suspect:
         match self.fault:
             case "raise":
                 raise ValueError("planted")
-            case "exit":
-                os._exit(3)
-            case "abort":
-                os.abort()
-            case "hang":
-                time.sleep(3600)
-            case "print":
-                print("this is not the protocol", flush=True)
-                os.write(1, b'{"event":"done"}\n')
-            case "memory":
-                self.hoard = np.ones(1 << 30)
             case "busy_threads":
                 self.burn()
             case "fewer_rows" | "hidden_fewer_rows":
@@ -94,8 +83,6 @@ class Suspect:
             predictions[:] = self.intercept
         if self.fault == "noise":
             predictions += np.random.default_rng(1).normal(scale=1e-2 * 77, size=len(X))
-        if self.fault == "nan":
-            predictions[0] = np.nan
         return predictions
 
     def read_back(self, warned: object) -> ReadBack:
@@ -116,7 +103,7 @@ class Suspect:
             signs = np.where(np.arange(len(self.coefficients)) % 2 == 0, 1.0, -1.0)
             self.coefficients = 1.7e308 * signs
         return {
-            "predictions": predictions[:-1] if self.fault == "shape" else predictions,
+            "predictions": predictions,
             "coefficients": self.coefficients,
             "intercept": np.array([self.intercept]),
         }
