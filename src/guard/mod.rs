@@ -3,4 +3,5 @@
 pub mod environment;
 pub mod file;
 pub mod name;
+pub mod parquet;
 pub mod text;

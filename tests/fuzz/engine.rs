@@ -123,7 +123,7 @@ fn class(what: &str) -> u64 {
             }
             !in_quotes && !c.is_ascii_digit()
         })
-        .take(300)
+        .take(1000)
         .collect();
     let mut hasher = DefaultHasher::new();
     plain.hash(&mut hasher);

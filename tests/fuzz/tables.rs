@@ -12,7 +12,7 @@ use polars::prelude::{Column, DataFrame, ParquetCompression, ParquetWriter};
 
 use crate::ROOT;
 use crate::engine::fuzz;
-use crate::input::words;
+use crate::input::{folder, words};
 use crate::mutate::Documents;
 
 const TOKENS: &[&str] = &[
@@ -71,19 +71,19 @@ fn loaded(path: &Path, bytes: &[u8]) -> String {
 
 #[test]
 fn csv() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     fuzz("csv", TOKENS, Documents::None, Vec::new(), |bytes| loaded(&folder.path().join("f.csv"), bytes));
 }
 
 #[test]
 fn gzip() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     fuzz("gzip", TOKENS, Documents::None, Vec::new(), |bytes| loaded(&folder.path().join("f.csv.gz"), bytes));
 }
 
 #[test]
 fn parquet() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     let adapters = Path::new(ROOT).join("python_adapters");
     let registry = Registry::load(&adapters.join("kit"), &[adapters]).unwrap();
     let tables =

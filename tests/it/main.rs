@@ -13,6 +13,7 @@ mod plans;
 mod python_kit;
 mod resume;
 mod runs;
+mod security;
 mod specs;
 mod stochastic;
 mod support;
