@@ -11,7 +11,7 @@ use crate::guard::file::{LARGEST_OUTPUTS, open_below};
 use crate::store::journal::unix_ms;
 use crate::worker::clock::{Clock, SystemClock};
 use crate::worker::handle::{Handle, Interrupt, Message, Start};
-use crate::worker::protocol::{Event as WorkerEvent, PROTOCOL_VERSION, Request};
+use crate::worker::protocol::{Event as WorkerEvent, PROTOCOL_VERSION, Request, samples_fit};
 
 /// A worker's lines that come within this time count as one message.
 const TOGETHER: Duration = Duration::from_millis(1);
@@ -51,6 +51,8 @@ pub fn run(
     let began = SystemClock.wall_ns();
     let mut watch = Watch { job, outputs: None, ready: None, receipt: None };
     let outcome = watch.run(interrupt, sink)?;
+    // The reason has its end by now.
+    let _ = crate::guard::log::shorten(&job.start.log);
     let ended = Reading::now();
     let wall_ns = ended.wall_ns - began;
     let ended = watch.receipt.unwrap_or(ended);
@@ -212,10 +214,11 @@ impl Watch<'_> {
             WorkerEvent::Failed { kind, message, .. } => Some(Ended::Reported(from_failure(kind, message))),
             _ if self.ready.is_none() => protocol("an event came before `ready`"),
             WorkerEvent::Samples { phase, calls, wall_ns, cpu_ns } => {
-                let count = calls.len();
-                let fits =
-                    count > 0 && wall_ns.len() == count && cpu_ns.len() == count && !calls.contains(&0);
-                if fits { None } else { protocol(&format!("the samples of `{phase}` do not fit together")) }
+                if samples_fit(calls, wall_ns, cpu_ns) {
+                    None
+                } else {
+                    protocol(&format!("the samples of `{phase}` do not fit together"))
+                }
             }
             WorkerEvent::Outputs { path, sha256 } => self.outputs(path.clone(), sha256),
             WorkerEvent::Done {} => Some(Ended::Reported(match &self.outputs {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use crate::executor::event::{JudgedPair, Status, Trial, TrialEvent};
 use crate::plan::stopping::Decision;
 use crate::task::Scores;
-use crate::worker::protocol::{Event as WorkerEvent, Memory, Ready, Receipt};
+use crate::worker::protocol::{Event as WorkerEvent, Memory, Ready, Receipt, samples_fit};
 
 /// Everything that is known of a run.
 #[derive(Debug, Clone, Default)]
@@ -137,6 +137,8 @@ impl TrialRecord {
                     record.memory = *memory;
                 }
             }
+            // What does not fit together failed its trial, and is in the journal all the same.
+            WorkerEvent::Samples { calls, wall_ns, cpu_ns, .. } if !samples_fit(calls, wall_ns, cpu_ns) => {}
             WorkerEvent::Samples { phase, calls, wall_ns, cpu_ns } => {
                 if let Some(record) = self.phases.iter_mut().rfind(|p| p.name == *phase) {
                     record.calls.clone_from(calls);
@@ -175,11 +177,11 @@ impl RunState {
     /// Takes one more event into account.
     pub fn apply(&mut self, event: &TrialEvent) {
         match event {
-            TrialEvent::SessionStarted { session, .. } => self.sessions = session + 1,
+            TrialEvent::SessionStarted { session, .. } => self.sessions = session.saturating_add(1),
             TrialEvent::TrialStarted { trial, unix_ms } => {
                 self.by_id.insert(trial.id.clone(), self.trials.len());
                 let attempts = self.attempts.entry((trial.case.clone(), trial.block)).or_default();
-                *attempts = (*attempts).max(trial.attempt + 1);
+                *attempts = (*attempts).max(trial.attempt.saturating_add(1));
                 self.trials.push(TrialRecord::new(trial.clone(), *unix_ms));
             }
             TrialEvent::WorkerSpawned { trial, pid, spawned_ns, cpus } => {

@@ -12,9 +12,14 @@ use std::time::Instant;
 
 use super::clock::{Clock, SystemClock};
 use super::process;
+use crate::guard::file::LARGEST_OUTPUTS;
+use crate::guard::log::limit_files;
 
 /// A line of the protocol is at most this long; a longer one is a fault of the worker.
 const LONGEST_LINE: u64 = 16 << 20;
+
+/// All lines of one worker together are at most this long: the runner holds what it has not journalled yet.
+const MOST_SAID: u64 = 256 << 20;
 
 /// How to start a worker.
 #[derive(Debug, Clone)]
@@ -113,6 +118,7 @@ impl Handle {
         let mut handle =
             Self { child, messages, interrupt: interrupt.clone(), spawned_ns, pinned, ended: false };
         limit_memory(handle.pid(), start.memory_bytes)?;
+        limit_files(handle.pid(), LARGEST_OUTPUTS)?;
         if let Some(stdout) = handle.child.stdout.take() {
             std::thread::Builder::new()
                 .name("worker events".to_owned())
@@ -232,6 +238,7 @@ fn limit_memory(_: u32, _: u64) -> io::Result<()> {
 
 fn read_lines(stdout: impl Read, sender: &Sender<Message>) {
     let mut reader = BufReader::new(stdout);
+    let mut said = 0;
     loop {
         let mut line = Vec::new();
         let message = match reader.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line) {
@@ -239,15 +246,57 @@ fn read_lines(stdout: impl Read, sender: &Sender<Message>) {
             Ok(_) if line.len() as u64 == LONGEST_LINE => {
                 Message::BadLine(format!("a line is longer than {LONGEST_LINE} bytes"))
             }
+            Ok(length) if said + length as u64 > MOST_SAID => {
+                Message::BadLine(format!("its lines are longer than {MOST_SAID} bytes together"))
+            }
             Ok(_) => match String::from_utf8(line) {
                 Ok(line) => Message::Line(line),
                 Err(error) => Message::BadLine(format!("a line is no UTF-8: {error}")),
             },
             Err(error) => Message::BadLine(format!("the events cannot be read: {error}")),
         };
+        said += if let Message::Line(line) = &message { line.len() as u64 } else { 0 };
         let last = !matches!(message, Message::Line(_));
         if sender.send(message).is_err() || last {
             return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_lines_ends() {
+        let (sender, messages) = mpsc::channel();
+        let line = [&[b'x'; (1 << 20) - 1][..], b"\n"].concat();
+        // As many as are allowed are taken away as they come; what never ends is cut off.
+        let reader = std::thread::spawn(move || read_lines(Repeated { line, at: 0 }, &sender));
+        let (mut lines, mut last) = (0, None);
+        for message in messages {
+            match message {
+                Message::Line(_) => lines += 1,
+                other => last = Some(other),
+            }
+        }
+        reader.join().unwrap();
+        assert_eq!(lines, MOST_SAID >> 20);
+        assert!(matches!(last, Some(Message::BadLine(problem)) if problem.contains("together")));
+    }
+
+    /// A line again and again.
+    struct Repeated {
+        line: Vec<u8>,
+        at: usize,
+    }
+
+    impl Read for Repeated {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let length = buffer.len().min(self.line.len() - self.at);
+            buffer[..length].copy_from_slice(&self.line[self.at..self.at + length]);
+            self.at = (self.at + length) % self.line.len();
+            Ok(length)
         }
     }
 }
