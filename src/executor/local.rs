@@ -1,6 +1,6 @@
 //! One trial on this machine: a fresh worker process, watched until it ends.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::ExecutorError;
@@ -220,7 +220,7 @@ impl Watch<'_> {
                     protocol(&format!("the samples of `{phase}` do not fit together"))
                 }
             }
-            WorkerEvent::Outputs { path, sha256 } => self.outputs(path.clone(), sha256),
+            WorkerEvent::Outputs { path, sha256 } => self.outputs(path, sha256),
             WorkerEvent::Done {} => Some(Ended::Reported(match &self.outputs {
                 Some(_) => Outcome { status: Status::Ok, reason: None },
                 None => Outcome::protocol("`done` came without `outputs`"),
@@ -235,15 +235,15 @@ impl Watch<'_> {
         }
     }
 
-    fn outputs(&mut self, relative: PathBuf, sha256: &str) -> Option<Ended> {
+    fn outputs(&mut self, relative: &Path, sha256: &str) -> Option<Ended> {
         let failed = |reason| Some(Ended::Killed(Outcome::new(Status::Failed, reason)));
         if relative.components().any(|c| !matches!(c, std::path::Component::Normal(_))) {
             return failed(format!("the outputs' path {} leaves the trial's folder", relative.display()));
         }
         let folder = &self.job.request.output_dir;
-        let path = folder.join(&relative);
+        let path = folder.join(relative);
         // A link would lead out of the folder, and a pipe would never end.
-        match open_below(folder, &relative, LARGEST_OUTPUTS).and_then(sha256_reader) {
+        match open_below(folder, relative, LARGEST_OUTPUTS).and_then(sha256_reader) {
             Ok(found) if found == sha256 => {
                 self.outputs = Some(path);
                 None

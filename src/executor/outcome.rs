@@ -1,5 +1,6 @@
 //! How a trial ended, told from exit statuses, reported errors and logs.
 
+use std::borrow::Cow;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -26,7 +27,11 @@ pub struct Outcome {
 impl Outcome {
     /// An end with its reason.
     pub fn new(status: Status, reason: String) -> Self {
-        Self { status, reason: Some(cut(&reason, LONGEST_REASON).into_owned()) }
+        let reason = match cut(&reason, LONGEST_REASON) {
+            Cow::Owned(cut) => cut,
+            Cow::Borrowed(_) => reason,
+        };
+        Self { status, reason: Some(reason) }
     }
 
     /// A worker that broke the protocol.

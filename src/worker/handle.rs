@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn a_flood_of_lines_ends() {
         let (sender, messages) = mpsc::channel();
-        let line = [&[b'x'; (1 << 20) - 1][..], b"\n"].concat();
+        let line = "x".repeat((1 << 20) - 1).into_bytes().into_iter().chain([b'\n']).collect();
         // As many as are allowed are taken away as they come; what never ends is cut off.
         let reader = std::thread::spawn(move || read_lines(Repeated { line, at: 0 }, &sender));
         let (mut lines, mut last) = (0, None);
