@@ -2,7 +2,7 @@
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/benchrun
 RUFF  := $(CACHE)/lint/bin/ruff
 
-.PHONY: run test prove-judge prove-compare prove-kill prove-soak lint format features schemas
+.PHONY: run test prove-judge prove-compare prove-kill prove-soak prove-fuzz lint format features schemas
 
 run:            ## the main job, on real data
 	cargo run --release -- specs/classical.toml
@@ -21,6 +21,16 @@ prove-kill:     ## kills the runner at KILLS random moments, and continues it: w
 
 prove-soak:     ## TRIALS tiny trials in one run: flat memory, no process and no descriptor left
 	TRIALS=$(or $(TRIALS),2400) cargo test --release --test it soak:: -- --nocapture
+
+# Seconds of each of the eight targets, executions of each at most, and where the random numbers begin: docs/design/security.md.
+FUZZ_SECONDS    ?= 300
+FUZZ_EXECUTIONS ?= 1000000000
+FUZZ_SEED       ?= 1
+FUZZ_FINDINGS   ?= fuzz-findings
+
+prove-fuzz:     ## fuzzes what reads specs, events, journals, data and archives; inputs that are wrong land in fuzz-findings/
+	BENCHRUN_FUZZ_SECONDS=$(FUZZ_SECONDS) BENCHRUN_FUZZ_EXECUTIONS=$(FUZZ_EXECUTIONS) BENCHRUN_FUZZ_SEED=$(FUZZ_SEED) \
+	BENCHRUN_FUZZ_FINDINGS=$(abspath $(FUZZ_FINDINGS)) cargo test --release --test fuzz -- --nocapture
 
 lint: features $(RUFF) ## formatting, clippy, ruff
 	cargo fmt --check

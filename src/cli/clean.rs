@@ -1,6 +1,7 @@
 //! `benchrun clean`: removes what the cache holds. Results are never touched.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use super::{CleanArgs, Cleaned, Exit, Failure, print};
@@ -26,11 +27,44 @@ pub fn clean(args: &CleanArgs) -> Result<Exit, Failure> {
         if args.dry_run {
             print(&format!("would remove {} ({size})", folder.display()));
         } else {
-            fs::remove_dir_all(&folder).map_err(|e| Failure::store(&e))?;
-            print(&format!("removed {} ({size})", folder.display()));
+            match remove(&folder).map_err(|e| Failure::store(&e))? {
+                0 => print(&format!("removed {} ({size})", folder.display())),
+                left => print(&format!(
+                    "cleaned {}, and left {left} entries that are not the cache's",
+                    folder.display()
+                )),
+            }
         }
     }
     Ok(Exit::Done)
+}
+
+/// Removes what the cache made in one of its folders, and the folder if nothing else is in it. Gives the number of what is left: whoever sets
+/// `BENCHRUN_CACHE` to a folder of other things must not lose them.
+fn remove(folder: &Path) -> io::Result<usize> {
+    let mut left = 0;
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if !is_of_cache(&entry.file_name().to_string_lossy()) {
+            left += 1;
+        } else if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            // Of a link, the link.
+            fs::remove_file(entry.path())?;
+        }
+    }
+    if left == 0 && !folder.is_symlink() {
+        fs::remove_dir(folder)?;
+    }
+    Ok(left)
+}
+
+/// Whether the cache gives such names: hashes or begins of them, locks, the index of bundles, and what was left half made.
+fn is_of_cache(name: &str) -> bool {
+    let stem = name.strip_suffix(".json").unwrap_or(name);
+    let is_hash = stem.len() >= 16 && stem.bytes().all(|b| b.is_ascii_hexdigit());
+    is_hash || name == "index" || name.ends_with(".lock") || name.starts_with(".tmp")
 }
 
 /// The bytes of all files below a folder. Links are not followed.

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::worker::protocol::{Event, PROTOCOL_VERSION, PhaseRequest};
+use crate::worker::protocol::{Event, PROTOCOL_VERSION, PhaseRequest, samples_fit};
 
 /// One worker's talk so far.
 #[derive(Debug)]
@@ -69,8 +69,7 @@ impl<'r> Conversation<'r> {
                 }
             }
             Event::Samples { phase, calls, wall_ns, cpu_ns } => {
-                let count = calls.len();
-                if count == 0 || wall_ns.len() != count || cpu_ns.len() != count || calls.contains(&0) {
+                if !samples_fit(calls, wall_ns, cpu_ns) {
                     return Err(format!("the samples of `{phase}` do not fit together"));
                 }
                 let asked = self.phases.iter().any(|p| p.name == *phase);

@@ -72,6 +72,8 @@ pub fn run(job: &Job, interrupt: &Interrupt, sink: &mut Sink<'_>) -> Result<Ende
     let talk = Conversation::new(&job.request.phases);
     let mut watch = Watch { job, talk, outputs: None, ready: None, receipt: None };
     let outcome = watch.run(interrupt, sink)?;
+    // The reason has its end by now.
+    let _ = crate::guard::log::shorten(&job.start.log);
     let ended = Reading::now();
     let wall_ns = ended.wall_ns - began;
     let ended = watch.receipt.unwrap_or(ended);

@@ -1,6 +1,7 @@
 //! How a trial ended, told from exit statuses, reported errors and logs.
 
-use std::io::{Read, Seek};
+use std::borrow::Cow;
+use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::time::Duration;
@@ -31,7 +32,11 @@ impl Outcome {
 
     /// An end with its reason.
     pub fn new(status: Status, reason: String) -> Self {
-        Self { status, reason: Some(cut(&reason, LONGEST_REASON).into_owned()) }
+        let reason = match cut(&reason, LONGEST_REASON) {
+            Cow::Owned(cut) => cut,
+            Cow::Borrowed(_) => reason,
+        };
+        Self { status, reason: Some(reason) }
     }
 
     /// A worker that broke the protocol.
@@ -93,7 +98,7 @@ fn signal_name(signal: i32) -> String {
         13 => "SIGPIPE",
         15 => "SIGTERM",
         24 => "SIGXCPU",
-        25 => "SIGXFSZ, as a file grew beyond the memory limit",
+        25 => "SIGXFSZ, as a file grew beyond its limit",
         _ => return format!("signal {signal}"),
     };
     format!("signal {signal} ({name})")
@@ -111,7 +116,7 @@ pub fn log_tail(log: &Path, lines: usize) -> Vec<String> {
 fn read_tail(log: &Path) -> std::io::Result<Vec<u8>> {
     let mut file = crate::guard::file::open(log, u64::MAX)?;
     let length = file.metadata()?.len();
-    file.seek(std::io::SeekFrom::Start(length.saturating_sub(LOG_TAIL)))?;
+    file.seek(SeekFrom::Start(length.saturating_sub(LOG_TAIL)))?;
     let mut text = Vec::new();
     file.take(LOG_TAIL).read_to_end(&mut text)?;
     Ok(text)

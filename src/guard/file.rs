@@ -88,10 +88,9 @@ pub fn first_link(folder: &Path, but_below: &str) -> io::Result<Option<PathBuf>>
     let mut open = vec![folder.to_owned()];
     while let Some(path) = open.pop() {
         let kind = fs::symlink_metadata(&path)?.file_type();
-        if kind.is_dir() && path.file_name().is_some_and(|name| name == but_below) {
-            continue;
-        } else if kind.is_dir() {
-            for entry in fs::read_dir(&path)? {
+        if kind.is_dir() {
+            let is_left_out = path.file_name().is_some_and(|name| name == but_below);
+            for entry in fs::read_dir(&path)?.filter(|_| !is_left_out) {
                 open.push(entry?.path());
             }
         } else if !kind.is_file() {

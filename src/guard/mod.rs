@@ -2,5 +2,7 @@
 
 pub mod environment;
 pub mod file;
+pub mod log;
 pub mod name;
+pub mod parquet;
 pub mod text;

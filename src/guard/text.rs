@@ -56,7 +56,13 @@ fn shown(text: &str, is_kept: impl Fn(char) -> bool) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// One line of Markdown that shows the text as it is: no markup of its own, no HTML, no cell's end, no link.
+/// An item of a Markdown list that shows the text as it is: as [`markdown`], and no heading, quote or list inside.
+pub fn markdown_item(text: &str) -> String {
+    let text = markdown(text);
+    if text.starts_with(['#', '>', '+', '-', '=']) { format!("\\{text}") } else { text }
+}
+
+/// Words of Markdown, a cell's or a heading's, that show the text as it is: no markup of its own, no HTML, no cell's end, no link.
 pub fn markdown(text: &str) -> String {
     let text = line(text);
     let mut escaped = String::with_capacity(text.len());
@@ -69,7 +75,6 @@ pub fn markdown(text: &str) -> String {
                 text[i + 1..].starts_with(|next: char| next.is_ascii_punctuation()) || i + 1 == text.len()
             }
             '(' | '[' | ':' => before == Some(']'),
-            '#' | '>' | '+' | '-' | '=' => i == 0,
             '_' => {
                 !(before.is_some_and(char::is_alphanumeric)
                     && text[i + 1..].starts_with(char::is_alphanumeric))
@@ -116,7 +121,11 @@ mod tests {
             "\\<script>alert(1)\\</script> \\&lt; \\`x\\` \\*\\*y\\*\\*"
         );
         assert_eq!(markdown("![p](http://x) [a]: b [c][d]"), "![p]\\(http://x) [a]\\: b [c]\\[d]");
-        assert_eq!(markdown("# head"), "\\# head");
+        assert_eq!(
+            (markdown_item("# head"), markdown_item("a - b")),
+            ("\\# head".to_owned(), "a - b".to_owned())
+        );
+        assert_eq!(markdown("+1 %"), "+1 %");
         assert_eq!(markdown("a\\|b\\"), "a\\\\\\|b\\\\");
         assert_eq!(
             markdown("fit 6.3× faster [5.9, 6.8], max_iter=_x_ ±5 %"),

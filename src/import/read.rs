@@ -51,7 +51,7 @@ pub fn read(path: &Path, problems: &mut Vec<Problem>) -> Option<SourceFile> {
     };
     let hash = sha256(&bytes);
     if bytes.starts_with(b"PAR1") {
-        let table = match table::read(bytes) {
+        let table = match table::read(&bytes) {
             Ok(table) => table,
             Err(found) => {
                 let at = |place: &str| {

@@ -2,14 +2,15 @@
 //! and read by the same code.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::Cursor;
 
-use polars::prelude::{AnyValue, DataFrame, ParquetReader, SerReader};
+use polars::prelude::{AnyValue, DataFrame};
 use serde_json::{Map, Value, json};
 
 use super::problem::Problem;
 use super::read::head;
 use super::record::Records;
+use crate::guard;
+use crate::guard::file::LARGEST_DATA;
 use crate::spec::problem::nearest;
 
 /// Columns that are the same in the whole file.
@@ -54,10 +55,9 @@ pub struct Table {
 ///
 /// # Errors
 /// It is no Parquet, its columns are not those of the form, or the rows of one trial contradict each other. Places are rows from 1.
-pub fn read(bytes: Vec<u8>) -> Result<Table, Vec<Problem>> {
+pub fn read(bytes: &[u8]) -> Result<Table, Vec<Problem>> {
     let whole = |message: String| vec![Problem::new("", message)];
-    let frame = ParquetReader::new(Cursor::new(bytes))
-        .finish()
+    let frame = guard::parquet::read(bytes, LARGEST_DATA)
         .map_err(|e| whole(format!("is not Parquet that can be read: {e}")))?;
     columns(&frame)?;
     let mut problems = Vec::new();

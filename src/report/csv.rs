@@ -41,15 +41,6 @@ fn shown<S: serde::Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Er
     serializer.serialize_str(&guarded(text))
 }
 
-/// As [`shown`], for a cell that may be empty.
-#[expect(clippy::ref_option, reason = "the signature that serde calls")]
-fn shown_if<S: serde::Serializer>(text: &Option<&str>, serializer: S) -> Result<S::Ok, S::Error> {
-    match text {
-        Some(text) => serializer.serialize_str(&guarded(text)),
-        None => serializer.serialize_none(),
-    }
-}
-
 /// One phase of one pair; a pair that is not comparable has one row, with its reasons and no ratio.
 #[derive(Serialize)]
 struct Row<'a> {
@@ -72,8 +63,7 @@ struct Row<'a> {
     comparable: bool,
     #[serde(serialize_with = "shown")]
     reasons: String,
-    #[serde(serialize_with = "shown_if")]
-    phase: Option<&'a str>,
+    phase: Option<Cow<'a, str>>,
     primary: Option<bool>,
     blocks: u64,
     contender_ns: Option<f64>,
@@ -91,8 +81,7 @@ struct Row<'a> {
     bootstrap_high: Option<f64>,
     #[serde(serialize_with = "shown")]
     warnings: String,
-    #[serde(serialize_with = "shown_if")]
-    sentence: Option<&'a str>,
+    sentence: Option<Cow<'a, str>>,
 }
 
 fn rows<'a>(comparison: &'a Comparison, view: &'a View) -> impl Iterator<Item = Row<'a>> {
@@ -139,7 +128,7 @@ impl<'a> Row<'a> {
             baseline: &pair.baseline,
             comparable: pair.comparable,
             reasons: pair.reasons.join("; "),
-            phase: phase.map(|p| p.phase.as_str()),
+            phase: phase.map(|p| guarded(&p.phase)),
             primary: phase.map(|p| p.primary),
             blocks: phase.map_or(of_case.blocks, |p| p.blocks),
             contender_ns: time(&pair.contender),
@@ -156,7 +145,7 @@ impl<'a> Row<'a> {
             bootstrap_low: bootstrap.map(|i| i[0]),
             bootstrap_high: bootstrap.map(|i| i[1]),
             warnings: phase.map(|p| p.warnings.join("; ")).unwrap_or_default(),
-            sentence: phase.and_then(|p| p.sentence.as_deref()),
+            sentence: phase.and_then(|p| p.sentence.as_deref()).map(guarded),
         }
     }
 }
@@ -187,7 +176,7 @@ fn of_groups(groups: &[Group]) -> String {
     ];
     let keys = groups.first().map(|g| g.by.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
     let _ = writer.write_record(
-        keys.iter().map(|key| guarded(key)).chain(fixed.map(Cow::Borrowed)).map(|c| c.into_owned()),
+        keys.iter().map(|key| guarded(key)).chain(fixed.map(Cow::Borrowed)).map(Cow::into_owned),
     );
     for group in groups {
         let number = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
@@ -252,8 +241,7 @@ struct FindingRow<'a> {
     change: Option<f64>,
     low: Option<f64>,
     high: Option<f64>,
-    #[serde(serialize_with = "shown_if")]
-    reason: Option<&'a str>,
+    reason: Option<Cow<'a, str>>,
 }
 
 impl<'a> FindingRow<'a> {
@@ -266,7 +254,7 @@ impl<'a> FindingRow<'a> {
             change: finding.change,
             low: finding.interval.map(|i| i[0]),
             high: finding.interval.map(|i| i[1]),
-            reason: finding.reason.as_deref(),
+            reason: finding.reason.as_deref().map(guarded),
         }
     }
 }

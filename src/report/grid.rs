@@ -36,13 +36,11 @@ impl Grid {
 
     /// A Markdown table.
     pub fn markdown(&self) -> String {
-        let line = |cells: &[String]| {
-            let cells: Vec<String> = cells.iter().map(|c| text::markdown(c)).collect();
-            format!("| {} |\n", cells.join(" | "))
-        };
+        let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
+        let shown = |cells: &[String]| line(&cells.iter().map(|c| text::markdown(c)).collect::<Vec<_>>());
         let rule = vec!["---".to_owned(); self.header.len()];
-        let rows: String = self.rows.iter().map(|row| line(row)).collect();
-        line(&self.header) + &line(&rule) + &rows
+        let rows: String = self.rows.iter().map(|row| shown(row)).collect();
+        shown(&self.header) + &line(&rule) + &rows
     }
 }
 

@@ -1,7 +1,7 @@
 //! The report as Markdown, for pages and pull requests.
 
 use super::{Report, View, case, overview};
-use crate::guard::text::markdown;
+use crate::guard::text::{markdown, markdown_item};
 
 /// The whole report.
 pub fn render(report: &Report, view: &View) -> String {
@@ -44,6 +44,6 @@ pub fn render(report: &Report, view: &View) -> String {
 }
 
 fn list(lines: &[String]) -> String {
-    let items: String = lines.iter().map(|line| format!("- {}\n", markdown(line))).collect();
+    let items: String = lines.iter().map(|line| format!("- {}\n", markdown_item(line))).collect();
     if items.is_empty() { items } else { format!("{items}\n") }
 }

@@ -7,7 +7,7 @@ use crate::monitor::noise::Noise;
 use crate::plan::stopping::Decision;
 use crate::task::Scores;
 use crate::worker::limits::Limits;
-use crate::worker::protocol::{Event as WorkerEvent, Memory, Ready, Receipt};
+use crate::worker::protocol::{Event as WorkerEvent, Memory, Ready, Receipt, samples_fit};
 
 /// Everything that is known of a run.
 #[derive(Debug, Clone, Default)]
@@ -164,6 +164,8 @@ impl TrialRecord {
                     record.memory = *memory;
                 }
             }
+            // What does not fit together failed its trial, and is in the journal all the same.
+            WorkerEvent::Samples { calls, wall_ns, cpu_ns, .. } if !samples_fit(calls, wall_ns, cpu_ns) => {}
             WorkerEvent::Samples { phase, calls, wall_ns, cpu_ns } => {
                 if let Some(record) = self.phases.iter_mut().rfind(|p| p.name == *phase) {
                     record.calls.clone_from(calls);
@@ -202,7 +204,7 @@ impl RunState {
     /// Takes one more event into account.
     pub fn apply(&mut self, event: &TrialEvent) {
         match event {
-            TrialEvent::SessionStarted { session, .. } => self.sessions = session + 1,
+            TrialEvent::SessionStarted { session, .. } => self.sessions = session.saturating_add(1),
             TrialEvent::TrialStarted { trial, unix_ms } => self.begin(trial, *unix_ms),
             TrialEvent::TrialSkipped { trial, reason, unix_ms } => {
                 self.begin(trial, *unix_ms);
@@ -282,7 +284,7 @@ impl RunState {
     fn begin(&mut self, trial: &Trial, unix_ms: u64) {
         self.by_id.insert(trial.id.clone(), self.trials.len());
         let attempts = self.attempts.entry((trial.case.clone(), trial.block)).or_default();
-        *attempts = (*attempts).max(trial.attempt + 1);
+        *attempts = (*attempts).max(trial.attempt.saturating_add(1));
         self.trials.push(TrialRecord::new(trial.clone(), unix_ms));
     }
 

@@ -327,3 +327,43 @@ fn read_lines(stdout: impl Read, sender: &SyncSender<Heard>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_lines_ends() {
+        let (sender, messages) = mpsc::sync_channel(WAITING_LINES);
+        let line = "x".repeat((1 << 20) - 1).into_bytes().into_iter().chain([b'\n']).collect();
+        // As many as are allowed are taken away as they come; what never ends is cut off.
+        let reader = std::thread::spawn(move || read_lines(Repeated { line, at: 0 }, &sender));
+        let (mut lines, mut last) = (0, None);
+        for message in messages {
+            match message {
+                Heard::Message(Message::Line(_)) => lines += 1,
+                other => last = Some(other),
+            }
+        }
+        reader.join().unwrap();
+        assert_eq!(lines, LONGEST_TALK >> 20);
+        assert!(
+            matches!(last, Some(Heard::Message(Message::BadLine(problem))) if problem.contains("together"))
+        );
+    }
+
+    /// A line again and again.
+    struct Repeated {
+        line: Vec<u8>,
+        at: usize,
+    }
+
+    impl Read for Repeated {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let length = buffer.len().min(self.line.len() - self.at);
+            buffer[..length].copy_from_slice(&self.line[self.at..self.at + length]);
+            self.at = (self.at + length) % self.line.len();
+            Ok(length)
+        }
+    }
+}

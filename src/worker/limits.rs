@@ -5,6 +5,9 @@ use std::io;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::guard::file::LARGEST_OUTPUTS;
+use crate::guard::log::limit_files;
+
 /// What limited a trial, beside its CPUs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -18,15 +21,14 @@ pub struct Limits {
 }
 
 /// Limits one process, and each that it starts from now on. Allocations beyond `memory_bytes` of private writable memory
-/// (`RLIMIT_DATA`) fail in both languages alike. No file may grow beyond as many bytes, the log among them, and none holds a core dump. Gives
-/// the words for what limits the memory.
+/// (`RLIMIT_DATA`) fail in both languages alike. No file, the log among them, may grow beyond the largest outputs that are read, and none holds a
+/// core dump. Gives the words for what limits the memory.
 #[cfg(target_os = "linux")]
 pub(super) fn limit_process(pid: u32, memory_bytes: u64) -> io::Result<Vec<String>> {
     use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    limit_files(pid, LARGEST_OUTPUTS)?;
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    for (resource, most) in
-        [(Resource::Data, memory_bytes), (Resource::Fsize, memory_bytes), (Resource::Core, 0)]
-    {
+    for (resource, most) in [(Resource::Data, memory_bytes), (Resource::Core, 0)] {
         match prlimit(pid, resource, Rlimit { current: Some(most), maximum: Some(most) }) {
             // A worker that is gone already is told apart by its exit status.
             Err(rustix::io::Errno::SRCH) | Ok(_) => {}

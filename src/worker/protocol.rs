@@ -179,6 +179,12 @@ pub enum Event {
     Done {},
 }
 
+/// Whether the three lists of the event `samples` fit together: as long as each other, not empty, and each sample of at least one call.
+pub fn samples_fit(calls: &[u64], wall_ns: &[u64], cpu_ns: &[u64]) -> bool {
+    let count = calls.len();
+    count > 0 && wall_ns.len() == count && cpu_ns.len() == count && !calls.contains(&0)
+}
+
 /// The first event: who answers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -1,4 +1,9 @@
-//! What several targets ask of an input.
+//! What several targets ask of an input, and where they put it.
+
+/// A folder in memory where there is one: executions write and sync files, and a disk would be all that is measured.
+pub fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
+}
 
 /// Asserts that a terminal obeys nothing in a text.
 #[track_caller]

@@ -10,7 +10,7 @@ use benchrun::spec::Spec;
 
 use crate::ROOT;
 use crate::engine::fuzz;
-use crate::input::is_printable;
+use crate::input::{folder, is_printable};
 use crate::mutate::Documents;
 
 const MOST_TRIALS: u64 = 2000;
@@ -52,7 +52,7 @@ const TOKENS: &[&str] = &[
 
 #[test]
 fn spec() {
-    let folder = tempfile::tempdir().unwrap();
+    let folder = folder();
     std::fs::write(folder.path().join("data.csv"), "a,y\n1,2\n3,4\n").unwrap();
     let adapters = Path::new(ROOT).join("python_adapters");
     let registry = Registry::load(&adapters.join("kit"), &[adapters]).unwrap();

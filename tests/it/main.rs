@@ -18,6 +18,7 @@ mod plans;
 mod python_kit;
 mod resume;
 mod runs;
+mod security;
 mod soak;
 mod specs;
 mod stochastic;

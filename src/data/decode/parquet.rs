@@ -1,11 +1,11 @@
 //! Parquet, read through polars: numbers and truth values become numbers, texts and categories stay texts.
 
-use std::io::Cursor;
-
-use polars::prelude::{DataType, ParquetReader, PolarsError, SerReader, Series};
+use polars::prelude::{DataType, PolarsError, Series};
 
 use crate::data::error::DataError;
 use crate::data::table::{Column, Table};
+use crate::guard;
+use crate::guard::file::LARGEST_DATA;
 
 /// Decodes a Parquet file.
 ///
@@ -13,7 +13,7 @@ use crate::data::table::{Column, Table};
 /// The file is not Parquet, a column has another type, or a value is missing.
 pub fn decode(file: &str, bytes: &[u8]) -> Result<Table, DataError> {
     let parquet_error = |source| DataError::Parquet { file: file.to_owned(), source };
-    let frame = ParquetReader::new(Cursor::new(bytes)).finish().map_err(parquet_error)?;
+    let frame = guard::parquet::read(bytes, LARGEST_DATA).map_err(parquet_error)?;
     let columns = frame
         .columns()
         .iter()
