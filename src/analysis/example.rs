@@ -110,6 +110,7 @@ pub fn manifest() -> Manifest {
         machine: None,
         imported: None,
         build: BTreeMap::new(),
+        sampling_ns: None,
         limits: None,
         git: None,
         implementations: BTreeMap::new(),

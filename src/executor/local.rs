@@ -1,12 +1,16 @@
 //! One trial on this machine: a fresh worker process, watched until it ends.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::ExecutorError;
 use super::event::{Status, Trial, TrialEvent};
 use super::outcome::{Outcome, from_exit, from_failure};
+use crate::monitor::sampler::{Monitor, Sampler};
+use crate::monitor::usage::Resources;
 use crate::store::journal::unix_ms;
+use crate::store::timeline;
 use crate::worker::clock::{Clock, SystemClock};
 use crate::worker::handle::{Handle, Interrupt, Message, Start};
 use crate::worker::protocol::{Event as WorkerEvent, PROTOCOL_VERSION, Request};
@@ -41,13 +45,15 @@ pub type Sink<'s> = dyn FnMut(Vec<TrialEvent>) -> Result<(), ExecutorError> + 's
 /// The journal cannot be written. Everything that goes wrong with the worker is a status.
 pub fn run(
     job: &Job,
+    monitor: &Arc<Monitor>,
     interrupt: &Interrupt,
     sink: &mut Sink<'_>,
 ) -> Result<(Status, Option<PathBuf>), ExecutorError> {
     let id = &job.trial.id;
     sink(vec![TrialEvent::TrialStarted { trial: job.trial.clone(), unix_ms: unix_ms() }])?;
     let began = SystemClock.wall_ns();
-    let mut watch = Watch { job, outputs: None, ready: None, receipt: None };
+    let sampler = Sampler::new(monitor, &job.request.device, job.start.memory_bytes);
+    let mut watch = Watch { job, sampler, resources: None, outputs: None, ready: None, receipt: None };
     let outcome = watch.run(interrupt, sink)?;
     let ended = Reading::now();
     let wall_ns = ended.wall_ns - began;
@@ -55,20 +61,29 @@ pub fn run(
     let watched =
         watch.ready.map_or((0, 0), |ready| (ended.wall_ns - ready.wall_ns, ended.cpu_ns - ready.cpu_ns));
     let (watched_ns, runner_cpu_ns) = watched;
-    sink(vec![TrialEvent::TrialEnded {
+    if let Some(folder) = &monitor.timeline {
+        timeline::keep(folder, id, &watch.sampler.timeline())?;
+    }
+    let resources =
+        watch.resources.map(|resources| TrialEvent::TrialResources { trial: id.clone(), resources });
+    let ended = TrialEvent::TrialEnded {
         trial: id.clone(),
         status: outcome.status,
         reason: outcome.reason,
         wall_ns,
         watched_ns,
         runner_cpu_ns,
-    }])?;
+    };
+    sink(resources.into_iter().chain([ended]).collect())?;
     Ok((outcome.status, watch.outputs.filter(|_| outcome.status == Status::Ok)))
 }
 
 /// The state of one trial that is being watched.
 struct Watch<'j> {
     job: &'j Job,
+    sampler: Arc<Sampler>,
+    /// What the trial cost, once it is over.
+    resources: Option<Resources>,
     outputs: Option<PathBuf>,
     /// The runner's clocks when the worker was ready.
     ready: Option<Reading>,
@@ -93,7 +108,7 @@ impl Watch<'_> {
     fn run(&mut self, interrupt: &Interrupt, sink: &mut Sink<'_>) -> Result<Outcome, ExecutorError> {
         let deadline = Instant::now() + self.job.timeout;
         let request = serde_json::to_string(&self.job.request).map_err(std::io::Error::from)?;
-        let handle = match Handle::start(&self.job.start, &request, interrupt) {
+        let handle = match Handle::start(&self.job.start, &request, interrupt, self.sampler.clone()) {
             Ok(handle) => handle,
             Err(error) => {
                 let program = self.job.start.program.display();
@@ -116,6 +131,9 @@ impl Watch<'_> {
             let (events, ended) = self.read(messages);
             if !events.is_empty() {
                 sink(events)?;
+            }
+            if ended.is_some() {
+                self.resources = self.sampler.finish();
             }
             match ended {
                 None => {}
@@ -157,6 +175,15 @@ impl Watch<'_> {
                     let limit = humantime::format_duration(self.job.timeout);
                     let outcome = Outcome::new(Status::TimedOut, format!("not done after {limit}"));
                     return (events, Some(Ended::Killed(outcome)));
+                }
+                Message::OverMemory { bytes } => {
+                    let shown = |bytes| bytesize::ByteSize::b(bytes).display().iec();
+                    let reason = format!(
+                        "the worker and its children held {} together, but may hold {}",
+                        shown(bytes),
+                        shown(self.job.start.memory_bytes)
+                    );
+                    return (events, Some(Ended::Killed(Outcome::new(Status::OutOfMemory, reason))));
                 }
                 Message::Interrupted => {
                     let outcome = Outcome::new(Status::Interrupted, "the run was interrupted".to_owned());

@@ -11,9 +11,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
 use crate::data::bundle::{Bundle, TEST_FEATURES};
+use crate::monitor::sampler::Monitor;
 use crate::plan::{Arm, Case, Plan, order, seed, trial_id};
 use crate::store::StoreError;
 use crate::store::journal::unix_ms;
@@ -56,6 +58,8 @@ pub struct Execution<'e> {
     pub bundles: HashMap<&'e str, Vec<&'e Bundle>>,
     /// How each implementation's workers are started.
     pub launchers: &'e BTreeMap<String, Launcher>,
+    /// What trials are watched with.
+    pub monitor: Arc<Monitor>,
     /// The CPUs of a trial.
     pub cpus: Vec<usize>,
     /// A request to stop.
@@ -217,8 +221,9 @@ impl Execution<'_> {
     ) -> Result<(Status, Option<PathBuf>), ExecutorError> {
         let job = self.job(case, arm, (block, attempt), session, position)?;
         let id = job.trial.id.clone();
-        let interrupt = self.interrupt.clone();
-        let (mut status, mut outputs) = local::run(&job, &interrupt, &mut |events| self.emit(events))?;
+        let (monitor, interrupt) = (self.monitor.clone(), self.interrupt.clone());
+        let (mut status, mut outputs) =
+            local::run(&job, &monitor, &interrupt, &mut |events| self.emit(events))?;
         if let Some(path) = &outputs {
             match judge::score(self.record(case), self.bundle(case, block), path) {
                 Ok(scores) => self.emit(vec![TrialEvent::TrialScored { trial: id, scores }])?,
@@ -305,6 +310,7 @@ fn log(event: &TrialEvent) {
         TrialEvent::TrialStarted { .. }
         | TrialEvent::WorkerSpawned { .. }
         | TrialEvent::Worker { .. }
+        | TrialEvent::TrialResources { .. }
         | TrialEvent::TrialScored { .. } => {}
     }
 }

@@ -59,6 +59,8 @@ pub struct Protocol {
     pub timeout: Duration,
     /// The memory of one trial.
     pub memory_bytes: u64,
+    /// The time between two readings of what a trial costs; none for readings at its events alone.
+    pub sampling: Option<Duration>,
     /// Repetition of warm fits.
     pub fit: Repeat,
     /// Repetition of predictions.

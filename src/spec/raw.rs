@@ -47,6 +47,8 @@ pub struct RawProtocol {
     pub timeout: String,
     /// The memory one trial may use, for example "4GiB".
     pub memory: String,
+    /// The time between two readings of what a trial costs, for example "100ms" (at least "10ms"); "off" reads at the phases' ends alone.
+    pub sampling: String,
     /// The floating-point type of features and computation; the task's first if not given.
     pub dtype: Option<String>,
     /// How often a warm fit is repeated within a trial.
@@ -64,6 +66,7 @@ impl Default for RawProtocol {
             seed: 42,
             timeout: "2min".to_owned(),
             memory: "4GiB".to_owned(),
+            sampling: "100ms".to_owned(),
             dtype: None,
             fit: RawRepeat::default(),
             predict: RawPredict::default(),

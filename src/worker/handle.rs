@@ -44,10 +44,23 @@ pub enum Message {
     BadLine(String),
     /// The worker closed its end.
     Closed,
+    /// The worker's processes hold more memory together than they may.
+    OverMemory {
+        /// So much.
+        bytes: u64,
+    },
     /// The deadline has passed.
     TimedOut,
     /// The user asked to stop.
     Interrupted,
+}
+
+/// Somebody who watches a worker from the moment of its start, in the threads that start and hear it.
+pub trait Observer: std::fmt::Debug + Send + Sync {
+    /// The process was started, when the monotonic clock showed `spawned_ns`. What is sent to `alarm` reaches whoever waits for the worker.
+    fn spawned(&self, pid: u32, spawned_ns: u64, alarm: &Sender<Message>);
+    /// The worker said a line. It is passed on when this returns.
+    fn line(&self, line: &str);
 }
 
 /// A request to stop that wakes whoever waits for a worker.
@@ -95,7 +108,12 @@ impl Handle {
     ///
     /// # Errors
     /// The program cannot be started, or the pipe broke at once.
-    pub fn start(start: &Start, request: &str, interrupt: &Interrupt) -> io::Result<Self> {
+    pub fn start(
+        start: &Start,
+        request: &str,
+        interrupt: &Interrupt,
+        observer: Arc<dyn Observer>,
+    ) -> io::Result<Self> {
         let log = File::create(&start.log)?;
         let mut command = Command::new(&start.program);
         command
@@ -113,10 +131,11 @@ impl Handle {
         let mut handle =
             Self { child, messages, interrupt: interrupt.clone(), spawned_ns, pinned, ended: false };
         limit_memory(handle.pid(), start.memory_bytes)?;
+        observer.spawned(handle.pid(), spawned_ns, &sender);
         if let Some(stdout) = handle.child.stdout.take() {
             std::thread::Builder::new()
                 .name("worker events".to_owned())
-                .spawn(move || read_lines(stdout, &sender))?;
+                .spawn(move || read_lines(stdout, &*observer, &sender))?;
         }
         if let Some(mut stdin) = handle.child.stdin.take() {
             // A worker that died before it read its request is told apart later, by its exit status.
@@ -230,7 +249,7 @@ fn limit_memory(_: u32, _: u64) -> io::Result<()> {
     Ok(())
 }
 
-fn read_lines(stdout: impl Read, sender: &Sender<Message>) {
+fn read_lines(stdout: impl Read, observer: &dyn Observer, sender: &Sender<Message>) {
     let mut reader = BufReader::new(stdout);
     loop {
         let mut line = Vec::new();
@@ -245,6 +264,9 @@ fn read_lines(stdout: impl Read, sender: &Sender<Message>) {
             },
             Err(error) => Message::BadLine(format!("the events cannot be read: {error}")),
         };
+        if let Message::Line(line) = &message {
+            observer.line(line);
+        }
         let last = !matches!(message, Message::Line(_));
         if sender.send(message).is_err() || last {
             return;

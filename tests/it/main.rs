@@ -11,6 +11,7 @@ mod frauds;
 mod import;
 mod plans;
 mod python_kit;
+mod resources;
 mod resume;
 mod runs;
 mod specs;
