@@ -164,7 +164,7 @@ impl Observer for Sampler {
             let mut spent = 0;
             loop {
                 let mut state = shared.lock();
-                if state.readings.is_empty() {
+                if state.samples == 0 {
                     state.absent = proc::absent(pid);
                 }
                 if shared.read(&mut state, false) {
@@ -191,13 +191,15 @@ impl Observer for Sampler {
 
     fn line(&self, line: &str) {
         let began = thread_cpu_ns();
-        let Some((kind, told_ns)) = mark(line) else { return };
+        let mark = mark(line);
         let mut state = self.shared.lock();
-        // Nothing is timed after the receipt, so that the worker may be looked at for longer.
-        let untimed = matches!(kind, MarkKind::Receipt | MarkKind::Last);
-        if self.shared.read(&mut state, untimed) {
-            let reading = state.readings.len() - 1;
-            state.marks.push(Mark { kind, told_ns, reading });
+        if let Some((kind, told_ns)) = mark {
+            // Nothing is timed after the receipt, so that the worker may be looked at for longer.
+            let untimed = matches!(kind, MarkKind::Receipt | MarkKind::Last);
+            if self.shared.read(&mut state, untimed) {
+                let reading = state.readings.len() - 1;
+                state.marks.push(Mark { kind, told_ns, reading });
+            }
         }
         state.cpu_ns += thread_cpu_ns() - began;
     }
