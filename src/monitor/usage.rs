@@ -131,8 +131,10 @@ impl Usage {
         let largest = |of: fn(&Reading) -> Option<u64>| readings.iter().filter_map(of).max();
         let sampled = largest(|r| r.rss_bytes);
         let peak_processes = readings.iter().map(|r| r.processes).max().unwrap_or(0);
-        // A high-water mark that did not rise is older than this stretch. It is the worker's own: with children there may have been more.
-        let risen = last.peak_rss_bytes.filter(|peak| mark_before.is_none_or(|before| *peak > before));
+        // The kernel's high-water mark wavers by some pages, as its counts of each CPU's pages do: the largest reading is the one.
+        // A mark that did not rise is older than this stretch. It is the worker's own: with children there may have been more.
+        let risen =
+            largest(|r| r.peak_rss_bytes).filter(|peak| mark_before.is_none_or(|before| *peak > before));
         Self {
             wall_ns: last.wall_ns.saturating_sub(before.0),
             readings: readings.len() as u64,
