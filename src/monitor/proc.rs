@@ -109,8 +109,7 @@ fn one(pid: u32) -> Option<(Reading, Vec<u32>)> {
             .filter_map(|thread| Some(status(&text(pid, &format!("task/{thread}/status")).ok()?)))
             .collect(),
     };
-    let switches =
-        |of: fn(&Status) -> Option<u64>| each.iter().filter_map(of).reduce(|a, b| a.saturating_add(b));
+    let switches = |of: fn(&Status) -> Option<u64>| each.iter().filter_map(of).reduce(u64::saturating_add);
     let ticks = |own: fn(&Stat) -> u64, waited: fn(&Stat) -> u64| {
         stat.as_ref().map(|stat| (own(stat) + waited(stat)) * tick_ns())
     };
