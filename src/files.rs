@@ -1,7 +1,8 @@
 //! Files that are never seen half written: hashing, atomic replacement, locks, and where the cache is.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -16,7 +17,14 @@ pub fn sha256(bytes: &[u8]) -> String {
 /// # Errors
 /// The file cannot be read.
 pub fn sha256_file(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
+    sha256_reader(File::open(path)?)
+}
+
+/// The SHA-256 of everything that a reader yields, in lower-case hexadecimal.
+///
+/// # Errors
+/// It cannot be read.
+pub fn sha256_reader(mut file: impl Read) -> io::Result<String> {
     let mut digest = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     loop {
@@ -38,7 +46,8 @@ fn hex(bytes: &[u8]) -> String {
 pub fn write_atomic(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    // As any new file: others may read it as far as the user's mask allows.
+    let mut file = tempfile::Builder::new().permissions(Permissions::from_mode(0o666)).tempfile_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(path)?;
@@ -88,6 +97,8 @@ impl Lock {
 /// Neither the variable nor a home folder is set.
 pub fn cache_root() -> io::Result<PathBuf> {
     std::env::var_os("BENCHRUN_CACHE")
+        // An empty variable means the folder one happens to be in, and `clean` would remove what has the cache's names there.
+        .filter(|folder| !folder.is_empty())
         .map(PathBuf::from)
         .or_else(|| dirs::cache_dir().map(|d| d.join("benchrun")))
         .ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, "no cache folder: set BENCHRUN_CACHE or HOME"))

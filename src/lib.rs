@@ -16,6 +16,7 @@ pub mod data;
 pub mod embedded;
 pub mod executor;
 pub mod files;
+pub mod guard;
 pub mod implementation;
 pub mod import;
 pub mod monitor;

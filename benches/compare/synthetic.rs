@@ -89,6 +89,7 @@ fn manifest(shape: Shape) -> Manifest {
         blocks: Blocks::fixed(BLOCKS),
         max_blocks_asked: None,
         machine: Some(Machine::read()),
+        doctor: None,
         imported: None,
         build: BTreeMap::new(),
         sampling_ns: None,

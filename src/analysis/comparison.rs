@@ -202,7 +202,12 @@ pub fn compare(evidence: &Evidence, options: &Options) -> (Comparison, Vec<Parit
         family: family as u64,
         margin: MARGIN,
         trials,
-        warnings: warning::of_run(&cases),
+        warnings: [
+            warning::of_run(&cases),
+            warning::of_machine(manifest.doctor.as_ref()),
+            warning::of_noise(&evidence.noise),
+        ]
+        .concat(),
         cases,
         growth: scaling::growth(manifest, &evidence.trials),
     };

@@ -13,6 +13,7 @@ use polars::prelude::{
 use super::facts::{PhaseFacts, ReceiptFacts, TrialFacts, phase_rank};
 use super::parallel::in_parallel;
 use crate::executor::event::Status;
+use crate::monitor::noise::Noise;
 use crate::stats::describe;
 use crate::store::StoreError;
 use crate::store::manifest::Manifest;
@@ -31,6 +32,19 @@ pub struct Evidence {
     pub trials: BTreeMap<String, Vec<TrialFacts>>,
     /// The points of the tasks' contracts.
     pub contract: Contract,
+    /// What else went on during each block that counts; nothing where that was not kept.
+    pub noise: Vec<BlockNoise>,
+}
+
+/// What else went on during one block.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BlockNoise {
+    /// The case.
+    pub case: String,
+    /// The block.
+    pub block: u32,
+    /// What went on, without the reasons of what is absent.
+    pub noise: Noise,
 }
 
 /// The points of a task's contract, by case, block, attempt, contender and baseline.
@@ -80,7 +94,8 @@ impl Evidence {
         for of_case in trials.values_mut() {
             of_case.sort_by_key(|t| t.block);
         }
-        Ok(Self { manifest, finished: tables.finished, trials, contract: contract(tables.parity)? })
+        let noise = tables.blocks.map(noise).transpose()?.unwrap_or_default();
+        Ok(Self { manifest, finished: tables.finished, trials, contract: contract(tables.parity)?, noise })
     }
 }
 
@@ -279,6 +294,35 @@ fn contract(parity: LazyFrame) -> PolarsResult<Contract> {
         contract.add(block, names, check);
     }
     Ok(contract)
+}
+
+fn noise(blocks: LazyFrame) -> PolarsResult<Vec<BlockNoise>> {
+    let frame = blocks.filter(col("counted")).collect()?;
+    let (cases, blocks) = (text(&frame, "case")?, count(&frame, "block")?);
+    let whole = |name: &str| PolarsResult::Ok(cast(&frame, name, &DataType::UInt64)?.u64()?.clone());
+    let (walls, cpus, throttles) = (whole("wall_ns")?, whole("trial_cpus")?, whole("throttles")?);
+    let (before, after) = (whole("frequency_before_khz")?, whole("frequency_after_khz")?);
+    let (steals, loads) = (number(&frame, "steal_share")?, number(&frame, "load")?);
+    let (here, elsewhere) = (number(&frame, "others_trial_cpus")?, number(&frame, "others_elsewhere_cpus")?);
+    let rounding = number(&frame, "rounding_cpus")?;
+    let of = |i| BlockNoise {
+        case: cases.get(i).unwrap_or_default().to_owned(),
+        block: blocks.get(i).unwrap_or(0),
+        noise: Noise {
+            wall_ns: walls.get(i).unwrap_or(0),
+            trial_cpus: cpus.get(i).unwrap_or(0),
+            steal_share: steals.get(i),
+            others_trial_cpus: here.get(i),
+            others_elsewhere_cpus: elsewhere.get(i),
+            rounding_cpus: rounding.get(i),
+            load: loads.get(i),
+            frequency_before_khz: before.get(i),
+            frequency_after_khz: after.get(i),
+            throttles: throttles.get(i),
+            absent: BTreeMap::new(),
+        },
+    };
+    Ok((0..frame.height()).map(of).collect())
 }
 
 fn cast(frame: &DataFrame, name: &str, to: &DataType) -> PolarsResult<Column> {

@@ -108,6 +108,7 @@ pub fn manifest() -> Manifest {
         blocks: Blocks::fixed(1),
         max_blocks_asked: None,
         machine: None,
+        doctor: None,
         imported: None,
         build: BTreeMap::new(),
         sampling_ns: None,
@@ -192,7 +193,12 @@ pub fn comparison(run: &str, created_unix_ms: u64, arms: &[Arm<'_>]) -> Comparis
         cases: vec![case],
         ..manifest()
     };
-    let evidence =
-        Evidence { manifest, finished: true, trials: [("case".to_owned(), trials)].into(), contract };
+    let evidence = Evidence {
+        manifest,
+        finished: true,
+        trials: [("case".to_owned(), trials)].into(),
+        contract,
+        noise: Vec::new(),
+    };
     compare(&evidence, &Options::default()).0
 }

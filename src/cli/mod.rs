@@ -5,6 +5,7 @@ mod calibrate;
 mod clean;
 mod compare;
 mod data;
+mod doctor;
 mod env;
 mod import;
 mod list;
@@ -22,6 +23,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::analysis::selection::Filter;
+use crate::guard::text::printable;
 use crate::plan::calibration::Slowdowns;
 use crate::report::FORMATS;
 
@@ -49,7 +51,7 @@ Exit codes:
   2    the command line, a spec or a file to import is wrong; nothing was run or imported
   3    data, a Python environment or an adapter is missing or broken; nothing was run
   4    results could not be written or read
-  5    with --strict: a pair was not comparable, an implementation unsupported, or the regression gate undecided
+  5    with --strict: a pair was not comparable, an implementation unsupported, the regression gate undecided, or `doctor` warned
   6    with --fail-on-regression: something became worse by more than that
   130  interrupted; the same command continues"
 )]
@@ -74,6 +76,8 @@ enum Command {
     Import(ImportArgs),
     /// Measures on this machine how often the judge sees a difference where there is none, and finds one that is there.
     Calibrate(CalibrateArgs),
+    /// Says what on this machine will make figures noisy, how good its clocks are, and what to do.
+    Doctor(DoctorArgs),
     /// Prints a JSON Schema, for example `spec`; an unknown name lists them all.
     Schema {
         /// The schema's name.
@@ -269,6 +273,22 @@ struct CalibrateArgs {
     format: Format,
 }
 
+#[derive(Debug, Args)]
+struct DoctorArgs {
+    /// The folder of the results.
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    results: PathBuf,
+    /// Threads that a trial would use.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    threads: u32,
+    /// Exits with 5 where it warns of something.
+    #[arg(long)]
+    strict: bool,
+    /// How the findings are printed.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+}
+
 #[derive(Debug, Subcommand)]
 enum DataCommand {
     /// Downloads data sets of the catalogue into the cache and verifies them.
@@ -335,6 +355,7 @@ pub fn main() -> ExitCode {
         Command::Compare(args) => compare::compare(&args),
         Command::Import(args) => import::import(&args),
         Command::Calibrate(args) => calibrate::calibrate(&args),
+        Command::Doctor(args) => doctor::doctor(&args),
         Command::Schema { name } => schema::schema(&name),
         Command::Data(command) => data::data(&command),
         Command::Env(EnvCommand::Sync { implementation, places }) => env::sync(&implementation, &places),
@@ -415,17 +436,18 @@ impl Failure {
         if self.message.starts_with("error") || self.message.starts_with('\u{1b}') {
             eprint!("{}", self.message);
         } else {
-            eprintln!("error: {}", self.message);
+            eprintln!("error: {}", printable(&self.message));
         }
         if let Some(hint) = &self.hint {
-            eprintln!("hint: {hint}");
+            eprintln!("hint: {}", printable(hint));
         }
     }
 }
 
 impl From<crate::store::StoreError> for Failure {
     fn from(error: crate::store::StoreError) -> Self {
-        Self::store(&error)
+        let hint = error.hint();
+        Self::store(&error).hint(hint)
     }
 }
 
@@ -443,20 +465,22 @@ impl From<crate::implementation::environment::EnvironmentError> for Failure {
 
 impl From<crate::executor::ExecutorError> for Failure {
     fn from(error: crate::executor::ExecutorError) -> Self {
-        Self::store(&error)
+        let hint = error.hint();
+        Self::store(&error).hint(hint)
     }
 }
 
 /// Prints a result. A reader that went away (`benchrun list | head`) is no error.
 fn print(text: &str) {
     use std::io::Write;
-    let _ = writeln!(std::io::stdout().lock(), "{}", text.trim_end_matches('\n'));
+    // Whatever a name or a message holds, a terminal must not obey it.
+    let _ = writeln!(std::io::stdout().lock(), "{}", printable(text.trim_end_matches('\n')));
 }
 
 /// Says on standard error what goes on.
 #[expect(clippy::print_stderr, reason = "the command line speaks to the user")]
 fn say(line: &str) {
-    eprintln!("{line}");
+    eprintln!("{}", printable(line));
 }
 
 /// Prints a value as JSON.

@@ -18,7 +18,7 @@ use crate::store::manifest::{
     label_cases, run_id,
 };
 use crate::task::TaskDef;
-use crate::worker::{native, process};
+use crate::worker::{cgroup, native, process};
 
 /// What a run needs beside its plan.
 #[derive(Debug)]
@@ -29,6 +29,8 @@ pub struct Prepared {
     pub manifest: Manifest,
     /// The CPUs of a trial.
     pub cpus: Vec<usize>,
+    /// Where trials get control groups; none where the system has no writable ones.
+    pub cgroup: Option<cgroup::Parent>,
     bundles: BTreeMap<String, Bundle>,
 }
 
@@ -94,8 +96,16 @@ pub fn prepare(
         cases.push(case_record(plan, case, workspace, hashes));
     }
     label_cases(&mut cases);
-    let manifest = manifest(plan, &launchers, &bundles, cases, &cpus, machine, spec_folder)?;
-    Ok(Prepared { launchers, manifest, cpus, bundles })
+    let mut manifest = manifest(plan, &launchers, &bundles, cases, &cpus, machine, spec_folder)?;
+    let cgroup = cgroup::Parent::find();
+    if let Some(limits) = &mut manifest.limits {
+        // Without control groups each process's own limit is all there is.
+        match &cgroup {
+            Ok(parent) => limits.memory_method += &format!(", {}", parent.version.word()),
+            Err(why) => limits.memory_method += &format!(", no control groups: {why}"),
+        }
+    }
+    Ok(Prepared { launchers, manifest, cpus, cgroup: cgroup.ok(), bundles })
 }
 
 /// The runner's CPUs and those of a trial: the last ones that this process may use are the trial's, the runner keeps to the others if
@@ -195,13 +205,14 @@ fn manifest(
         blocks: plan.blocks,
         max_blocks_asked: plan.max_blocks_asked(),
         machine: Some(machine.clone()),
+        doctor: None,
         imported: None,
         build: native::build_facts(),
         sampling_ns: protocol.sampling.map(|i| u64::try_from(i.as_nanos()).unwrap_or(u64::MAX)),
         limits: Some(Limits {
             timeout_ns: u64::try_from(protocol.timeout.as_nanos()).unwrap_or(u64::MAX),
             memory_bytes: protocol.memory_bytes,
-            memory_method: if cfg!(target_os = "linux") { "RLIMIT_DATA" } else { "none" }.to_owned(),
+            memory_method: if cfg!(target_os = "linux") { "rlimit_data" } else { "none" }.to_owned(),
             cpus: cpus.to_vec(),
         }),
         git: git_state(spec_folder),

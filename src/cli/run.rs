@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::against::OldBuild;
 use super::compare::{carry_calibration, report};
+use super::doctor::diagnose;
 use super::prepare::{Prepared, prepare, share_cpus};
 use super::workspace::{SpecText, Workspace};
 use super::{Exit, Failure, RunArgs, logging, say};
@@ -17,9 +18,10 @@ use crate::plan::Plan;
 use crate::plan::estimate::fit_budget;
 use crate::report::progress::{Expected, Progress};
 use crate::spec::Spec;
+use crate::store::manifest::Manifest;
 use crate::store::run_folder::{NotContinued, RunFolder};
 use crate::store::{parquet, rows, timeline};
-use crate::worker::handle::Interrupt;
+use crate::worker::interrupt::Interrupt;
 
 /// Runs every spec in turn.
 pub fn run(args: &RunArgs) -> Result<Exit, Failure> {
@@ -124,6 +126,7 @@ pub fn execute(
         launchers: &prepared.launchers,
         monitor: Arc::new(Monitor::open(plan.spec.protocol.sampling, timeline)),
         cpus: prepared.cpus.clone(),
+        cgroup: prepared.cgroup.clone(),
         interrupt,
         listeners: progress.iter().map(|p| p.sender.clone()).collect(),
         keep_outputs,
@@ -157,7 +160,8 @@ pub fn open(results: &Path, fresh: bool, prepared: &Prepared, text: &SpecText) -
             Err(None) => {}
         }
     }
-    Ok(RunFolder::create(results, manifest, &text.text)?)
+    let doctor = manifest.machine.as_ref().map(|machine| diagnose(machine, &prepared.cpus, results));
+    Ok(RunFolder::create(results, Manifest { doctor, ..manifest }, &text.text)?)
 }
 
 /// A path as seen from here.
@@ -172,6 +176,7 @@ pub fn on_interrupt() -> Result<Interrupt, Failure> {
     let handler = interrupt.clone();
     ctrlc::set_handler(move || {
         if handler.request() {
+            handler.kill_worker();
             std::process::exit(Exit::Interrupted as i32);
         }
         say("\ninterrupted: ending the trial in flight (once more to stop at once)");

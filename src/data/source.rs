@@ -1,7 +1,6 @@
 //! What data is meant: an entry of the catalogue, a generator with its parameters, or a user's file.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
@@ -11,7 +10,8 @@ use serde_json::json;
 use super::dataset::{Dataset, TargetKind};
 use super::error::DataError;
 use super::{catalogue, decode, generator};
-use crate::files::{sha256, sha256_file};
+use crate::files::{sha256, sha256_reader};
+use crate::guard::file::{self, LARGEST_DATA};
 use crate::task::parameter::Parameters;
 
 /// A description of a dataset. [`Source::catalogue`] and [`Source::generator`] check names and values at once; what was
@@ -153,7 +153,7 @@ impl Source {
             Self::Catalogue { name } => catalogue::find(name)?.load(cache, report),
             Self::Generator { name, parameters } => generator::generate(name, parameters, &self.label()),
             Self::File { path, target, kind } => {
-                let bytes = fs::read(path).map_err(DataError::io("read", path))?;
+                let bytes = file::read(path, LARGEST_DATA).map_err(DataError::io("read", path))?;
                 let file = decode::File { name: file_name(path), sha256: sha256(&bytes), bytes };
                 let hashes = BTreeMap::from([(file.name.clone(), file.sha256.clone())]);
                 decode::decode_user_file(path, &file)?.into_dataset(&self.label(), target, *kind, hashes)
@@ -174,7 +174,8 @@ impl Source {
             }
             Self::Generator { .. } => Ok(BTreeMap::new()),
             Self::File { path, .. } => {
-                let hash = sha256_file(path).map_err(DataError::io("read", path))?;
+                let file = file::open(path, LARGEST_DATA).and_then(sha256_reader);
+                let hash = file.map_err(DataError::io("read", path))?;
                 Ok(BTreeMap::from([(file_name(path), hash)]))
             }
         }
@@ -204,6 +205,8 @@ fn file_name(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
+
     use crate::data::dataset::Target;
     use crate::task::parameter::Value;
 

@@ -3,9 +3,11 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::monitor::noise::Noise;
 use crate::monitor::usage::Resources;
 use crate::plan::stopping::PilotSpread;
 use crate::task::{Check, Scores};
+use crate::worker::limits::Limits;
 use crate::worker::protocol::Event as WorkerEvent;
 
 /// One event of a run. The journal holds one a line, synced before anyone else hears of it.
@@ -38,6 +40,9 @@ pub enum TrialEvent {
         spawned_ns: u64,
         /// The CPUs it was restricted to; none where the system refused.
         cpus: Option<Vec<usize>>,
+        /// The other limits, and what enforces them.
+        #[serde(default)]
+        limits: Option<Limits>,
     },
     /// The worker said something.
     Worker {
@@ -62,12 +67,24 @@ pub enum TrialEvent {
         /// Why, unless it worked.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         reason: Option<String>,
+        /// The last lines of its log, if it neither worked nor was refused.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        log_tail: Option<String>,
         /// Wall time from before the start to after the end of the process, in nanoseconds.
         wall_ns: u64,
         /// Wall time in which the worker was timed: from its `ready` to its receipt (or its end), as the runner saw it, in nanoseconds.
         watched_ns: u64,
         /// CPU time that the runner itself used in that time, in nanoseconds.
         runner_cpu_ns: u64,
+    },
+    /// The trial is not run at all: the implementation failed alike before, and is given up.
+    TrialSkipped {
+        /// Which trial.
+        trial: Trial,
+        /// The failures that it is given up for.
+        reason: String,
+        /// Milliseconds since 1970.
+        unix_ms: u64,
     },
     /// The scorer read the trial's raw outputs.
     TrialScored {
@@ -93,6 +110,21 @@ pub enum TrialEvent {
         attempt: u32,
         /// The points of the task's contract, for each pair of implementations that both gave outputs.
         pairs: Vec<JudgedPair>,
+    },
+    /// An attempt at a block is over, complete or split by an interruption: what else went on meanwhile.
+    BlockNoise {
+        /// The case.
+        case: String,
+        /// The block, from 1.
+        block: u32,
+        /// The attempt at it.
+        attempt: u32,
+        /// The session.
+        session: u32,
+        /// When the attempt began, in milliseconds since 1970.
+        began_unix_ms: u64,
+        /// What went on.
+        noise: Noise,
     },
     /// The pilot of a case is complete, and its number of blocks is fixed once and for all.
     BlocksFixed {
@@ -166,11 +198,13 @@ pub enum Status {
     OutOfMemory,
     /// The run was interrupted.
     Interrupted,
+    /// It was not run: the implementation failed alike before.
+    Skipped,
 }
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Ok,
         Self::Unsupported,
         Self::Failed,
@@ -178,6 +212,7 @@ impl Status {
         Self::TimedOut,
         Self::OutOfMemory,
         Self::Interrupted,
+        Self::Skipped,
     ];
 
     /// The status of that word.
@@ -195,6 +230,7 @@ impl Status {
             Status::TimedOut => "timed_out",
             Status::OutOfMemory => "out_of_memory",
             Status::Interrupted => "interrupted",
+            Status::Skipped => "skipped",
         }
     }
 }

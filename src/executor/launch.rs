@@ -4,16 +4,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::backend;
+use crate::guard::environment::PLAIN;
 use crate::implementation::environment::{Environment, EnvironmentError, Python, adapter_build};
 use crate::implementation::{Implementation, Launch};
 use crate::spec::{Experiment, Protocol};
 use crate::store::manifest::ImplementationRecord;
 use crate::task::parameter::Parameters;
+use crate::worker::cgroup;
 use crate::worker::handle::Start;
 use crate::worker::native;
-
-/// Variables that workers inherit from the user.
-const INHERITED: &[&str] = &["PATH", "HOME", "LANG", "LC_ALL", "TMPDIR"];
 
 /// Variables by which numerical libraries learn how many threads they may use.
 const THREAD_VARIABLES: &[&str] = &[
@@ -109,7 +108,14 @@ impl Launcher {
     }
 
     /// How to start one worker.
-    pub fn start(&self, folder: PathBuf, log: PathBuf, protocol: &Protocol, cpus: &[usize]) -> Start {
+    pub fn start(
+        &self,
+        folder: PathBuf,
+        log: PathBuf,
+        protocol: &Protocol,
+        cpus: &[usize],
+        cgroup: Option<cgroup::Parent>,
+    ) -> Start {
         Start {
             program: self.program.clone(),
             arguments: self.arguments.clone(),
@@ -117,6 +123,7 @@ impl Launcher {
             environment: environment(protocol.threads),
             cpus: cpus.to_vec(),
             memory_bytes: protocol.memory_bytes,
+            cgroup,
             log,
         }
     }
@@ -124,7 +131,8 @@ impl Launcher {
 
 /// The whole environment of a worker.
 fn environment(threads: usize) -> Vec<(String, String)> {
-    let inherited = INHERITED.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
+    // Variables that workers inherit from the user.
+    let inherited = PLAIN.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
     let of_threads = THREAD_VARIABLES.iter().map(|name| ((*name).to_owned(), threads.to_string()));
     // Hash order and compiled files do not depend on the user's shell.
     let of_python = [("PYTHONHASHSEED", "0"), ("PYTHONNOUSERSITE", "1"), ("PYTHONDONTWRITEBYTECODE", "1")]

@@ -5,21 +5,26 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::ExecutorError;
+use super::conversation::Conversation;
 use super::event::{Status, Trial, TrialEvent};
-use super::outcome::{Outcome, from_exit, from_failure};
+use super::outcome::{Outcome, from_exit, from_failure, log_tail, out_of_memory};
+use crate::files::sha256_reader;
+use crate::guard::file::{LARGEST_OUTPUTS, open_below};
 use crate::monitor::sampler::{Monitor, Sampler};
 use crate::monitor::usage::Resources;
 use crate::store::journal::unix_ms;
 use crate::store::timeline;
 use crate::worker::clock::{Clock, SystemClock};
-use crate::worker::handle::{Handle, Interrupt, Message, Start};
-use crate::worker::protocol::{Event as WorkerEvent, PROTOCOL_VERSION, Request};
+use crate::worker::handle::{End, Handle, Message, Start};
+use crate::worker::interrupt::Interrupt;
+use crate::worker::limits::Limits;
+use crate::worker::protocol::{Event as WorkerEvent, Request};
 
 /// A worker's lines that come within this time count as one message.
 const TOGETHER: Duration = Duration::from_millis(1);
 
 /// How long a worker may linger after its last event.
-const GRACE: Duration = Duration::from_secs(10);
+pub(super) const GRACE: Duration = Duration::from_secs(10);
 
 /// Everything that one trial needs.
 #[derive(Debug)]
@@ -39,7 +44,28 @@ pub struct Job {
 /// Where events go first: synced into the journal, then to the listeners.
 pub type Sink<'s> = dyn FnMut(Vec<TrialEvent>) -> Result<(), ExecutorError> + 's;
 
-/// Runs one trial to its end, whatever that is. Gives the path of the outputs if it worked.
+/// So many lines of its log are kept with a trial that did not work.
+const LOG_LINES: usize = 20;
+
+/// How a trial ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// How and why.
+    pub outcome: Outcome,
+    /// Whether its worker was ever ready: one that was not has measured nothing.
+    pub was_ready: bool,
+    /// The file of its outputs, if it worked.
+    pub outputs: Option<PathBuf>,
+}
+
+impl Ended {
+    /// Whether the worker died or failed before it was ready, though it had time and memory: a fault of its environment.
+    pub fn environment_failed(&self) -> bool {
+        !self.was_ready && matches!(self.outcome.status, Status::Failed | Status::Crashed)
+    }
+}
+
+/// Runs one trial to its end, whatever that is.
 ///
 /// # Errors
 /// The journal cannot be written. Everything that goes wrong with the worker is a status.
@@ -48,12 +74,13 @@ pub fn run(
     monitor: &Arc<Monitor>,
     interrupt: &Interrupt,
     sink: &mut Sink<'_>,
-) -> Result<(Status, Option<PathBuf>), ExecutorError> {
+) -> Result<Ended, ExecutorError> {
     let id = &job.trial.id;
     sink(vec![TrialEvent::TrialStarted { trial: job.trial.clone(), unix_ms: unix_ms() }])?;
     let began = SystemClock.wall_ns();
+    let talk = Conversation::new(&job.request.phases);
     let sampler = Sampler::new(monitor, &job.request.device, job.start.memory_bytes);
-    let mut watch = Watch { job, sampler, resources: None, outputs: None, ready: None, receipt: None };
+    let mut watch = Watch { job, talk, sampler, resources: None, outputs: None, ready: None, receipt: None };
     let outcome = watch.run(interrupt, sink)?;
     let ended = Reading::now();
     let wall_ns = ended.wall_ns - began;
@@ -64,27 +91,32 @@ pub fn run(
     if let Some(folder) = &monitor.timeline {
         timeline::keep(folder, id, &watch.sampler.timeline())?;
     }
-    let resources =
-        watch.resources.map(|resources| TrialEvent::TrialResources { trial: id.clone(), resources });
+    let resources = watch.resources.take();
+    let resources = resources.map(|resources| TrialEvent::TrialResources { trial: id.clone(), resources });
     let ended = TrialEvent::TrialEnded {
         trial: id.clone(),
         status: outcome.status,
-        reason: outcome.reason,
+        reason: outcome.reason.clone(),
+        log_tail: watch.log_tail(&outcome),
         wall_ns,
         watched_ns,
         runner_cpu_ns,
     };
     sink(resources.into_iter().chain([ended]).collect())?;
-    Ok((outcome.status, watch.outputs.filter(|_| outcome.status == Status::Ok)))
+    let outputs = watch.outputs.filter(|_| outcome.status == Status::Ok);
+    let outputs = outputs.map(|(relative, _)| job.request.output_dir.join(relative));
+    Ok(Ended { outcome, was_ready: watch.talk.is_ready(), outputs })
 }
 
 /// The state of one trial that is being watched.
 struct Watch<'j> {
     job: &'j Job,
+    talk: Conversation<'j>,
     sampler: Arc<Sampler>,
     /// What the trial cost, once it is over.
     resources: Option<Resources>,
-    outputs: Option<PathBuf>,
+    /// The file of the outputs, below the trial's folder, and its hash as the worker told it.
+    outputs: Option<(PathBuf, String)>,
     /// The runner's clocks when the worker was ready.
     ready: Option<Reading>,
     /// The runner's clocks when the receipt came, after the last timed phase.
@@ -105,10 +137,17 @@ impl Reading {
 }
 
 impl Watch<'_> {
+    /// The end of the log of a trial that neither worked nor was refused.
+    fn log_tail(&self, outcome: &Outcome) -> Option<String> {
+        let wanted = !matches!(outcome.status, Status::Ok | Status::Unsupported);
+        let lines = if wanted { log_tail(&self.job.start.log, LOG_LINES) } else { Vec::new() };
+        (!lines.is_empty()).then(|| lines.join("\n"))
+    }
+
     fn run(&mut self, interrupt: &Interrupt, sink: &mut Sink<'_>) -> Result<Outcome, ExecutorError> {
         let deadline = Instant::now() + self.job.timeout;
         let request = serde_json::to_string(&self.job.request).map_err(std::io::Error::from)?;
-        let handle = match Handle::start(&self.job.start, &request, interrupt, self.sampler.clone()) {
+        let handle = match Handle::start(&self.job.start, request, interrupt, self.sampler.clone()) {
             Ok(handle) => handle,
             Err(error) => {
                 let program = self.job.start.program.display();
@@ -120,6 +159,11 @@ impl Watch<'_> {
             pid: handle.pid(),
             spawned_ns: handle.spawned_ns,
             cpus: handle.pinned.then(|| self.job.start.cpus.clone()),
+            limits: Some(Limits {
+                timeout_ns: u64::try_from(self.job.timeout.as_nanos()).unwrap_or(u64::MAX),
+                memory_bytes: self.job.start.memory_bytes,
+                memory_by: handle.memory_by.clone(),
+            }),
         }])?;
         loop {
             // Lines that arrive together are journalled with one sync; waiting a moment for the rest costs less than one more.
@@ -133,48 +177,53 @@ impl Watch<'_> {
                 sink(events)?;
             }
             if ended.is_some() {
+                // Before the process is waited for: its id may be another's afterwards.
                 self.resources = self.sampler.finish();
             }
-            match ended {
-                None => {}
-                Some(Ended::Reported(outcome)) => {
-                    let status = handle.finish(Instant::now() + GRACE)?;
-                    return Ok(if status.success() || outcome.status != Status::Ok {
-                        outcome
-                    } else {
-                        from_exit(status, &self.job.start.log)
-                    });
-                }
-                Some(Ended::Closed) => {
-                    let status = handle.finish(deadline.min(Instant::now() + GRACE))?;
-                    return Ok(from_exit(status, &self.job.start.log));
-                }
-                Some(Ended::Killed(outcome)) => {
-                    handle.kill()?;
-                    return Ok(outcome);
-                }
+            let (end, outcome) = match ended {
+                None => continue,
+                Some(Last::Reported(outcome)) => (handle.finish(Instant::now() + GRACE)?, Some(outcome)),
+                Some(Last::Closed) => (handle.finish(deadline.min(Instant::now() + GRACE))?, None),
+                Some(Last::Killed(outcome)) => (handle.kill()?, Some(outcome)),
+            };
+            return Ok(self.judge(end, outcome));
+        }
+    }
+
+    /// How a trial ended whose worker is gone.
+    fn judge(&self, end: End, outcome: Option<Outcome>) -> Outcome {
+        let memory_bytes = self.job.start.memory_bytes;
+        match outcome {
+            // The kernel's word comes first: a worker whose child was killed may not know.
+            Some(_) if end.memory_kill => {
+                out_of_memory("the kernel killed a process of the trial", memory_bytes)
             }
+            Some(Outcome { status: Status::Ok, .. }) if !end.status.success() => {
+                from_exit(end, &self.job.start.log, memory_bytes)
+            }
+            Some(Outcome { status: Status::Ok, .. }) => self.verify().unwrap_or(Outcome::OK),
+            Some(outcome) => outcome,
+            None => from_exit(end, &self.job.start.log, memory_bytes),
         }
     }
 
     /// The events in some messages, and how the trial ended if it did.
-    fn read(&mut self, messages: Vec<Message>) -> (Vec<TrialEvent>, Option<Ended>) {
+    fn read(&mut self, messages: Vec<Message>) -> (Vec<TrialEvent>, Option<Last>) {
         let mut events = Vec::new();
         let mut closed = false;
         for message in messages {
             let line = match message {
                 Message::Line(line) => line,
                 Message::BadLine(problem) => {
-                    return (events, Some(Ended::Killed(Outcome::protocol(&problem))));
+                    return (events, Some(Last::Killed(Outcome::protocol(&problem))));
                 }
                 Message::Closed => {
                     closed = true;
                     continue;
                 }
                 Message::TimedOut => {
-                    let limit = humantime::format_duration(self.job.timeout);
-                    let outcome = Outcome::new(Status::TimedOut, format!("not done after {limit}"));
-                    return (events, Some(Ended::Killed(outcome)));
+                    let outcome = Outcome::timed_out(self.job.timeout);
+                    return (events, Some(Last::Killed(outcome)));
                 }
                 Message::OverMemory { bytes } => {
                     let shown = |bytes| bytesize::ByteSize::b(bytes).display().iec();
@@ -183,11 +232,11 @@ impl Watch<'_> {
                         shown(bytes),
                         shown(self.job.start.memory_bytes)
                     );
-                    return (events, Some(Ended::Killed(Outcome::new(Status::OutOfMemory, reason))));
+                    return (events, Some(Last::Killed(Outcome::new(Status::OutOfMemory, reason))));
                 }
                 Message::Interrupted => {
                     let outcome = Outcome::new(Status::Interrupted, "the run was interrupted".to_owned());
-                    return (events, Some(Ended::Killed(outcome)));
+                    return (events, Some(Last::Killed(outcome)));
                 }
             };
             let event: WorkerEvent = match serde_json::from_str(&line) {
@@ -195,88 +244,79 @@ impl Watch<'_> {
                 Err(error) => {
                     let shown: String = line.chars().take(200).collect();
                     let problem = format!("`{}` is no event: {error}", shown.trim_end());
-                    return (events, Some(Ended::Killed(Outcome::protocol(&problem))));
+                    return (events, Some(Last::Killed(Outcome::protocol(&problem))));
                 }
             };
+            // An event that breaks the protocol is no part of the run: readers of the journal rely on what the others promise.
+            if let Err(problem) = self.talk.take(&event) {
+                return (events, Some(Last::Killed(Outcome::protocol(&problem))));
+            }
             let verdict = self.take(&event);
             events.push(TrialEvent::Worker { trial: self.job.trial.id.clone(), message: event });
             if verdict.is_some() {
                 return (events, verdict);
             }
         }
-        (events, closed.then_some(Ended::Closed))
+        (events, closed.then_some(Last::Closed))
     }
 
     /// Takes note of one event.
-    fn take(&mut self, event: &WorkerEvent) -> Option<Ended> {
-        let protocol = |problem: &str| Some(Ended::Killed(Outcome::protocol(problem)));
+    fn take(&mut self, event: &WorkerEvent) -> Option<Last> {
         match event {
-            WorkerEvent::Ready(_) if self.ready.is_some() => protocol("`ready` came twice"),
-            WorkerEvent::Ready(ready) => {
+            WorkerEvent::Ready(ready) if ready.build != self.job.build => {
+                let (found, planned) = (&ready.build, &self.job.build);
+                let reason = format!("the worker's build is {found}, but the run was planned with {planned}");
+                Some(Last::Killed(Outcome::new(Status::Failed, reason)))
+            }
+            WorkerEvent::Ready(ready) if ready.implementation != self.job.request.implementation => {
+                let (found, asked) = (&ready.implementation, &self.job.request.implementation);
+                let reason = format!("the worker is {found}, but {asked} was asked");
+                Some(Last::Killed(Outcome::new(Status::Failed, reason)))
+            }
+            WorkerEvent::Ready(_) => {
                 self.ready = Some(Reading::now());
-                if ready.protocol != PROTOCOL_VERSION {
-                    return protocol(&format!(
-                        "the worker speaks protocol {}, not {PROTOCOL_VERSION}",
-                        ready.protocol
-                    ));
-                }
-                if ready.build != self.job.build {
-                    return Some(Ended::Killed(Outcome::new(
-                        Status::Failed,
-                        format!(
-                            "the worker's build is {}, but the run was planned with {}",
-                            ready.build, self.job.build
-                        ),
-                    )));
-                }
                 None
             }
             WorkerEvent::Unsupported { reason } => {
-                Some(Ended::Reported(Outcome::new(Status::Unsupported, reason.clone())))
+                Some(Last::Reported(Outcome::new(Status::Unsupported, reason.clone())))
             }
-            WorkerEvent::Failed { kind, message, .. } => Some(Ended::Reported(from_failure(kind, message))),
-            _ if self.ready.is_none() => protocol("an event came before `ready`"),
-            WorkerEvent::Samples { phase, calls, wall_ns, cpu_ns } => {
-                let count = calls.len();
-                let fits =
-                    count > 0 && wall_ns.len() == count && cpu_ns.len() == count && !calls.contains(&0);
-                if fits { None } else { protocol(&format!("the samples of `{phase}` do not fit together")) }
+            WorkerEvent::Failed { kind, message, .. } => {
+                Some(Last::Reported(from_failure(kind, message, self.job.start.memory_bytes)))
             }
-            WorkerEvent::Outputs { path, sha256 } => self.outputs(path.clone(), sha256),
-            WorkerEvent::Done {} => Some(Ended::Reported(match &self.outputs {
-                Some(_) => Outcome { status: Status::Ok, reason: None },
-                None => Outcome::protocol("`done` came without `outputs`"),
-            })),
+            WorkerEvent::Outputs { path, sha256 } => {
+                self.outputs = Some((path.clone(), sha256.clone()));
+                None
+            }
+            WorkerEvent::Done {} => Some(Last::Reported(Outcome::OK)),
             WorkerEvent::Receipt(_) => {
                 self.receipt = Some(Reading::now());
                 None
             }
-            WorkerEvent::PhaseBegin { .. } | WorkerEvent::PhaseEnd { .. } | WorkerEvent::Progress { .. } => {
-                None
-            }
+            WorkerEvent::Samples { .. }
+            | WorkerEvent::PhaseBegin { .. }
+            | WorkerEvent::PhaseEnd { .. }
+            | WorkerEvent::Progress { .. } => None,
         }
     }
 
-    fn outputs(&mut self, relative: PathBuf, sha256: &str) -> Option<Ended> {
-        let failed = |reason| Some(Ended::Killed(Outcome::new(Status::Failed, reason)));
+    /// What is wrong with the outputs. They are read once the worker and all that it started are dead: whoever is alive could change them
+    /// after they were verified.
+    fn verify(&self) -> Option<Outcome> {
+        let failed = |reason| Some(Outcome::new(Status::Failed, reason));
+        let (relative, told) = self.outputs.as_ref()?;
         if relative.components().any(|c| !matches!(c, std::path::Component::Normal(_))) {
             return failed(format!("the outputs' path {} leaves the trial's folder", relative.display()));
         }
-        let path = self.job.request.output_dir.join(relative);
-        match crate::files::sha256_file(&path) {
-            Ok(found) if found == sha256 => {
-                self.outputs = Some(path);
-                None
-            }
-            Ok(found) => {
-                failed(format!("the outputs have SHA-256 {found}, but the worker reported {sha256}"))
-            }
-            Err(error) => failed(format!("the outputs {} cannot be read: {error}", path.display())),
+        // A link would lead out of the folder, and a pipe would never end.
+        match open_below(&self.job.request.output_dir, relative, LARGEST_OUTPUTS).and_then(sha256_reader) {
+            Ok(found) if found == *told => None,
+            Ok(found) => failed(format!("the outputs have SHA-256 {found}, but the worker reported {told}")),
+            Err(error) => failed(format!("the outputs {} cannot be read: {error}", relative.display())),
         }
     }
 }
 
-enum Ended {
+enum Last {
     /// The worker said so itself.
     Reported(Outcome),
     /// The worker closed its end without a last event.

@@ -1,5 +1,7 @@
 //! How a plan is executed: rounds of shuffled blocks, each trial in a fresh process, every event journalled first.
 
+pub mod breaker;
+pub mod conversation;
 pub mod event;
 pub mod judge;
 pub mod launch;
@@ -13,19 +15,26 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::time::{Duration, Instant};
 
 use crate::data::bundle::{Bundle, TEST_FEATURES};
+use crate::monitor::noise::Watch;
 use crate::monitor::sampler::Monitor;
+use crate::monitor::system::System;
 use crate::plan::{Arm, Case, Plan, order, seed, trial_id};
 use crate::store::StoreError;
 use crate::store::journal::unix_ms;
 use crate::store::manifest::CaseRecord;
 use crate::store::run_folder::RunFolder;
-use crate::worker::handle::{Interrupt, kill_group};
+use crate::worker::cgroup;
+use crate::worker::interrupt::Interrupt;
+use crate::worker::process;
 use crate::worker::protocol::{PROTOCOL_VERSION, Request};
+use breaker::{Asked, Breaker};
 use event::{Status, Trial, TrialEvent};
 use launch::Launcher;
-use local::Job;
+use local::{Ended, Job};
+use outcome::Outcome;
 
 /// Why a run ended early. Whatever a worker does is a result, never one of these.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +47,16 @@ pub enum ExecutorError {
     Io(#[from] io::Error),
 }
 
+impl ExecutorError {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Store(error) => error.hint(),
+            Self::Io(error) => crate::store::hint(error),
+        }
+    }
+}
+
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RunEnd {
@@ -45,6 +64,22 @@ pub enum RunEnd {
     Finished,
     /// The user asked to stop; the same command continues.
     Interrupted,
+}
+
+/// The pause before the first repetition of a block; it doubles each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long processes that a trial left behind may take to die.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How the trials of an attempt at a block ended.
+enum Trials<'c> {
+    /// Each has its row; these are the outputs of those that worked, by implementation.
+    Complete(BTreeMap<&'c str, PathBuf>),
+    /// The user asked to stop.
+    Interrupted,
+    /// A worker ended before it was ready.
+    EnvironmentFailed,
 }
 
 /// A plan on its way through this machine.
@@ -62,6 +97,8 @@ pub struct Execution<'e> {
     pub monitor: Arc<Monitor>,
     /// The CPUs of a trial.
     pub cpus: Vec<usize>,
+    /// Where trials get control groups; none where the system has no writable ones.
+    pub cgroup: Option<cgroup::Parent>,
     /// A request to stop.
     pub interrupt: &'e Interrupt,
     /// Listeners hear every event after it is in the journal. They can neither fail nor delay a trial.
@@ -78,8 +115,11 @@ impl Execution<'_> {
     pub fn run(mut self) -> Result<RunEnd, ExecutorError> {
         let session = self.folder.state.sessions;
         self.bury_abandoned()?;
+        // What a worker leaves behind becomes the runner's, who ends it.
+        process::adopt_orphans();
         self.emit(vec![TrialEvent::SessionStarted { session, unix_ms: unix_ms(), pid: std::process::id() }])?;
-        self.warm_environments(session)?;
+        let mut breaker = Breaker::new(self.plan.spec.protocol.give_up_after, self.asked());
+        self.warm_environments(session, &mut breaker)?;
         let spec_seed = self.plan.spec.protocol.seed;
         let mut round = 1;
         while self.plan.cases.iter().any(|case| self.is_open(case, round)) {
@@ -89,7 +129,7 @@ impl Execution<'_> {
                     return Ok(RunEnd::Interrupted);
                 }
                 if self.is_open(case, round) && !self.is_complete(case, round) {
-                    self.block(case, round, session)?;
+                    self.block(case, round, session, &mut breaker)?;
                 }
             }
             if self.interrupt.is_requested() {
@@ -135,25 +175,30 @@ impl Execution<'_> {
         self.folder.state.judged.range(first..=last).next().is_some()
     }
 
-    /// Ends the trials that a killed runner left behind, and their workers if they still run.
+    /// Ends the trials that a killed runner left behind, and whatever still runs of them.
     fn bury_abandoned(&mut self) -> Result<(), ExecutorError> {
-        let mut events = Vec::new();
-        for record in self.folder.state.abandoned() {
-            if let Some(pid) = record.pid
-                && is_worker_of(pid, &self.work_folder(&record.trial.id))
-            {
-                kill_group(pid);
-            }
-            events.push(TrialEvent::TrialEnded {
-                trial: record.trial.id.clone(),
-                status: Status::Interrupted,
-                reason: Some("the runner died".to_owned()),
-                wall_ns: 0,
-                watched_ns: 0,
-                runner_cpu_ns: 0,
-            });
-        }
+        process::working_in(&self.folder.path.join("work")).into_iter().for_each(process::kill);
+        let abandoned = self.folder.state.abandoned().map(|record| TrialEvent::TrialEnded {
+            trial: record.trial.id.clone(),
+            status: Status::Interrupted,
+            reason: Some("the runner died".to_owned()),
+            log_tail: None,
+            wall_ns: 0,
+            watched_ns: 0,
+            runner_cpu_ns: 0,
+        });
+        let events: Vec<TrialEvent> = abandoned.collect();
         if events.is_empty() { Ok(()) } else { self.emit(events) }
+    }
+
+    /// What every case asks of every implementation.
+    fn asked(&self) -> impl Iterator<Item = Asked<'_>> {
+        self.plan.cases.iter().flat_map(|case| case.runnable().map(|arm| self.asked_of(case, arm)))
+    }
+
+    fn asked_of<'a>(&'a self, case: &'a Case, arm: &'a Arm) -> Asked<'a> {
+        let algorithm = &self.plan.def(case).algorithm;
+        Asked { case: &case.id, algorithm, implementation: &arm.implementation }
     }
 
     /// The case as the manifest holds it.
@@ -172,14 +217,15 @@ impl Execution<'_> {
     }
 
     /// Runs one trial of every implementation whose result is dropped: the first reads files from the disk, the later ones from memory.
-    fn warm_environments(&mut self, session: u32) -> Result<(), ExecutorError> {
+    fn warm_environments(&mut self, session: u32, breaker: &mut Breaker) -> Result<(), ExecutorError> {
         let mut warmed: Vec<&str> = Vec::new();
         for case in &self.plan.cases {
             for arm in case.runnable() {
                 if !warmed.contains(&arm.implementation.as_str()) && !self.interrupt.is_requested() {
                     warmed.push(&arm.implementation);
                     // One warm-up trial a session: the session tells their ids apart.
-                    self.trial(case, arm, (0, session), session, 0)?;
+                    let ended = self.trial(case, arm, (0, session), session, 0)?;
+                    breaker.record(self.asked_of(case, arm), &ended);
                     let id = trial_id(&case.id, 0, &arm.implementation, session);
                     let _ = fs::remove_dir_all(self.work_folder(&id));
                 }
@@ -188,29 +234,81 @@ impl Execution<'_> {
         Ok(())
     }
 
-    /// Runs every implementation of a case once, then compares their outputs with the baseline's.
-    fn block(&mut self, case: &Case, block: u32, session: u32) -> Result<(), ExecutorError> {
-        let attempt = self.folder.state.attempts(&case.id, block);
-        let arms: Vec<&Arm> = case.runnable().collect();
-        let order = order::block(self.plan.spec.protocol.seed, &case.id, block, arms.len());
-        let mut outputs: BTreeMap<&str, PathBuf> = BTreeMap::new();
-        for (position, index) in (0_u32..).zip(order) {
-            let arm = arms[index];
-            let (status, path) = self.trial(case, arm, (block, attempt), session, position)?;
-            if status == Status::Interrupted {
-                return Ok(());
+    /// Runs every implementation of a case once, then compares their outputs with the baseline's. A block in which an environment fails
+    /// is begun anew, whole, as often as the protocol allows; a worker that was ready has measured something, and is never repeated.
+    fn block(
+        &mut self,
+        case: &Case,
+        block: u32,
+        session: u32,
+        breaker: &mut Breaker,
+    ) -> Result<(), ExecutorError> {
+        let mut retries = (0..self.plan.spec.protocol.retries).map(|retry| FIRST_PAUSE * 2_u32.pow(retry));
+        loop {
+            let pause = retries.next();
+            let attempt = self.folder.state.attempts(&case.id, block);
+            let (began_unix_ms, watch) = (unix_ms(), Watch::begin(System::here(), &self.cpus));
+            let ended = self.trials(case, (block, attempt), session, breaker, pause.is_some())?;
+            let noise = watch.end();
+            let case_id = case.id.clone();
+            let mut events = vec![TrialEvent::BlockNoise {
+                case: case_id.clone(),
+                block,
+                attempt,
+                session,
+                began_unix_ms,
+                noise,
+            }];
+            if let Trials::Complete(outputs) = &ended {
+                let pairs = judge::pairs(self.record(case), self.bundle(case, block), outputs);
+                events.push(TrialEvent::BlockJudged { case: case_id, block, attempt, pairs });
             }
-            outputs.extend(path.map(|path| (arm.implementation.as_str(), path)));
+            self.emit(events)?;
+            match ended {
+                Trials::Complete(_) if self.keep_outputs => return Ok(()),
+                Trials::Complete(_) => {
+                    let _ = fs::remove_dir_all(self.folder.path.join("work"));
+                    return Ok(());
+                }
+                Trials::Interrupted => return Ok(()),
+                Trials::EnvironmentFailed => self.interrupt.pause(pause.unwrap_or_default()),
+            }
         }
-        let pairs = judge::pairs(self.record(case), self.bundle(case, block), &outputs);
-        self.emit(vec![TrialEvent::BlockJudged { case: case.id.clone(), block, attempt, pairs }])?;
-        if !self.keep_outputs {
-            let _ = fs::remove_dir_all(self.folder.path.join("work"));
-        }
-        Ok(())
     }
 
-    /// Runs and scores one trial. Gives its outputs if they could be scored.
+    /// The trials of one attempt at a block. Where it may be repeated, it ends with the first environment that fails.
+    fn trials<'c>(
+        &mut self,
+        case: &'c Case,
+        (block, attempt): (u32, u32),
+        session: u32,
+        breaker: &mut Breaker,
+        may_repeat: bool,
+    ) -> Result<Trials<'c>, ExecutorError> {
+        let arms: Vec<&Arm> = case.runnable().collect();
+        let order = order::block(self.plan.spec.protocol.seed, &case.id, block, arms.len());
+        let mut outputs = BTreeMap::new();
+        for (position, index) in (0_u32..).zip(order) {
+            let arm = arms[index];
+            if let Some(reason) = breaker.given_up(self.asked_of(case, arm)) {
+                let trial = self.coordinates(case, arm, (block, attempt), session, position);
+                self.emit(vec![TrialEvent::TrialSkipped { trial, reason, unix_ms: unix_ms() }])?;
+                continue;
+            }
+            let ended = self.trial(case, arm, (block, attempt), session, position)?;
+            if ended.outcome.status == Status::Interrupted {
+                return Ok(Trials::Interrupted);
+            }
+            breaker.record(self.asked_of(case, arm), &ended);
+            if may_repeat && ended.environment_failed() {
+                return Ok(Trials::EnvironmentFailed);
+            }
+            outputs.extend(ended.outputs.map(|path| (arm.implementation.as_str(), path)));
+        }
+        Ok(Trials::Complete(outputs))
+    }
+
+    /// Runs and scores one trial, and ends what it left behind. Outputs that cannot be scored are a failure.
     fn trial(
         &mut self,
         case: &Case,
@@ -218,22 +316,44 @@ impl Execution<'_> {
         (block, attempt): (u32, u32),
         session: u32,
         position: u32,
-    ) -> Result<(Status, Option<PathBuf>), ExecutorError> {
+    ) -> Result<Ended, ExecutorError> {
         let job = self.job(case, arm, (block, attempt), session, position)?;
         let id = job.trial.id.clone();
         let (monitor, interrupt) = (self.monitor.clone(), self.interrupt.clone());
-        let (mut status, mut outputs) =
-            local::run(&job, &monitor, &interrupt, &mut |events| self.emit(events))?;
-        if let Some(path) = &outputs {
+        let mut ended = local::run(&job, &monitor, &interrupt, &mut |events| self.emit(events))?;
+        end_orphans();
+        if let Some(path) = &ended.outputs {
             match judge::score(self.record(case), self.bundle(case, block), path) {
                 Ok(scores) => self.emit(vec![TrialEvent::TrialScored { trial: id, scores }])?,
                 Err(error) => {
-                    self.emit(vec![TrialEvent::TrialRejected { trial: id, reason: error.to_string() }])?;
-                    (status, outputs) = (Status::Failed, None);
+                    let reason = error.to_string();
+                    self.emit(vec![TrialEvent::TrialRejected { trial: id, reason: reason.clone() }])?;
+                    (ended.outcome, ended.outputs) = (Outcome::new(Status::Failed, reason), None);
                 }
             }
         }
-        Ok((status, outputs))
+        Ok(ended)
+    }
+
+    fn coordinates(
+        &self,
+        case: &Case,
+        arm: &Arm,
+        (block, attempt): (u32, u32),
+        session: u32,
+        position: u32,
+    ) -> Trial {
+        let run_seed = self.plan.spec.protocol.seed.to_string();
+        Trial {
+            id: trial_id(&case.id, block, &arm.implementation, attempt),
+            case: case.id.clone(),
+            implementation: arm.implementation.clone(),
+            block,
+            attempt,
+            session,
+            position,
+            seed: seed(&[&run_seed, "trial", &case.id, &block.to_string()]),
+        }
     }
 
     fn job(
@@ -248,14 +368,13 @@ impl Execution<'_> {
         let (experiment, def, protocol) = (plan.experiment(case), plan.def(case), &plan.spec.protocol);
         let bundle = self.bundle(case, block);
         let launcher = &self.launchers[&arm.base];
-        let id = trial_id(&case.id, block, &arm.implementation, attempt);
-        let folder = self.work_folder(&id);
+        let trial = self.coordinates(case, arm, (block, attempt), session, position);
+        let folder = self.work_folder(&trial.id);
         let output_dir = folder.join("outputs");
         fs::create_dir_all(&output_dir)?;
-        let trial_seed = seed(&[&protocol.seed.to_string(), "trial", &case.id, &block.to_string()]);
         let request = Request {
             protocol: PROTOCOL_VERSION,
-            trial: id.clone(),
+            trial: trial.id.clone(),
             implementation: launcher.implementation().to_owned(),
             task: experiment.task.clone(),
             algorithm: def.algorithm.clone(),
@@ -263,25 +382,15 @@ impl Execution<'_> {
             settings: launcher.settings(experiment, &def.algorithm),
             bundle: bundle.path().to_owned(),
             output_dir: output_dir.clone(),
-            seed: trial_seed,
+            seed: trial.seed,
             threads: protocol.threads,
             device: "cpu".to_owned(),
             dtype: experiment.dtype.clone(),
             phases: plan.phases(case, bundle.rows(TEST_FEATURES).unwrap_or(0)),
             slowdown: arm.slowdown,
         };
-        let log = self.folder.path.join("logs").join(format!("{id}.log"));
-        let start = launcher.start(folder, log, protocol, &self.cpus);
-        let trial = Trial {
-            id,
-            case: case.id.clone(),
-            implementation: arm.implementation.clone(),
-            block,
-            attempt,
-            session,
-            position,
-            seed: trial_seed,
-        };
+        let log = self.folder.path.join("logs").join(format!("{}.log", trial.id));
+        let start = launcher.start(folder, log, protocol, &self.cpus, self.cgroup.clone());
         Ok(Job { trial, request, start, build: launcher.build().to_owned(), timeout: protocol.timeout })
     }
 }
@@ -296,6 +405,7 @@ fn log(event: &TrialEvent) {
         TrialEvent::TrialEnded { trial, status, reason, .. } => {
             tracing::warn!(trial, status = status.word(), reason, "trial ended");
         }
+        TrialEvent::TrialSkipped { trial, reason, .. } => tracing::warn!(trial.id, reason, "trial skipped"),
         TrialEvent::TrialRejected { trial, reason } => tracing::warn!(trial, reason, "outputs rejected"),
         TrialEvent::WorkerSpawned { trial, cpus: None, .. } => {
             tracing::warn!(trial, "the worker could not be restricted to its CPUs");
@@ -311,11 +421,25 @@ fn log(event: &TrialEvent) {
         | TrialEvent::WorkerSpawned { .. }
         | TrialEvent::Worker { .. }
         | TrialEvent::TrialResources { .. }
-        | TrialEvent::TrialScored { .. } => {}
+        | TrialEvent::TrialScored { .. }
+        | TrialEvent::BlockNoise { .. } => {}
     }
 }
 
-/// Whether a process is still the worker of a trial: its working folder tells.
-fn is_worker_of(pid: u32, work_folder: &std::path::Path) -> bool {
-    fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(work_folder))
+/// Ends the processes that a trial left behind and that became the runner's own. Between trials it has no others.
+fn end_orphans() {
+    let began = Instant::now();
+    loop {
+        let orphans = process::descendants(std::process::id());
+        orphans.iter().copied().for_each(process::kill);
+        process::reap();
+        if orphans.is_empty() {
+            return;
+        }
+        if began.elapsed() > PATIENCE {
+            tracing::warn!(?orphans, "processes that a trial left behind cannot be killed");
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
 }

@@ -11,8 +11,9 @@ use std::process::{Command, Output};
 
 use serde::{Deserialize, Serialize};
 
-use super::PythonAdapter;
+use super::{PythonAdapter, lock};
 use crate::files::{Lock, sha256, write_atomic};
+use crate::guard;
 
 /// The Pythons that the adapter kit runs on.
 pub const PYTHON_REQUIREMENT: &str = ">=3.11";
@@ -80,7 +81,7 @@ impl Python {
             std::env::var_os("BENCHRUN_PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from);
         let question = "import json, platform, sys, sysconfig; print(json.dumps({'implementation': \
              platform.python_implementation(), 'version': sys.version_info[:3], 'platform': sysconfig.get_platform()}))";
-        let output = Command::new(&program)
+        let output = plain(&program)
             .args(["-c", question])
             .output()
             .map_err(|e| EnvironmentError::NoPython(format!("cannot start `{}`: {e}", program.display())))?;
@@ -144,6 +145,13 @@ impl Python {
         // Another process may have built it while this one waited.
         let (mut environment, complete) = self.locate(adapter, cache)?;
         if !complete {
+            let text = fs::read_to_string(&adapter.lock).map_err(io)?;
+            let wrong = |tail| EnvironmentError::Build {
+                lock: adapter.lock.clone(),
+                step: "reading the lock".to_owned(),
+                tail,
+            };
+            lock::check(&text).map_err(wrong)?;
             report(&format!(
                 "building the Python environment {} ({}) from {}",
                 environment.key,
@@ -153,9 +161,10 @@ impl Python {
             if folder.exists() {
                 fs::remove_dir_all(&folder).map_err(io)?;
             }
-            let venv = Command::new(&self.program).args(["-m", "venv"]).arg(&folder).output();
+            let venv = plain(&self.program).args(["-m", "venv"]).arg(&folder).output();
             self.step(adapter, "python -m venv", venv)?;
-            let pip = Command::new(&environment.interpreter)
+            let pip = plain(&environment.interpreter)
+                .envs(guard::environment::of_pip())
                 .args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet"])
                 .args(["--require-hashes", "--no-deps", "--only-binary", ":all:", "-r"])
                 .arg(&adapter.lock)
@@ -166,7 +175,7 @@ impl Python {
             write_atomic(&folder.join(MARKER), &marker).map_err(io)?;
         }
         // Compiled once here, so that no trial's start phase compiles. A read-only folder is compiled in every trial instead.
-        let _ = Command::new(&environment.interpreter)
+        let _ = plain(&environment.interpreter)
             .args(["-m", "compileall", "-q"])
             .args([&adapter.kit, &adapter.folder])
             .output();
@@ -184,7 +193,7 @@ impl Python {
             name: String,
             version: String,
         }
-        let listed = Command::new(&environment.interpreter)
+        let listed = plain(&environment.interpreter)
             .args(["-m", "pip", "list", "--disable-pip-version-check", "--format", "json"])
             .output();
         let json = listed.as_ref().map(|o| o.stdout.clone()).unwrap_or_default();
@@ -211,6 +220,13 @@ impl Python {
             Err(error) => Err(failed(format!("{}: {error}", self.program.display()))),
         }
     }
+}
+
+/// A command that sees no more of the user's variables than a worker does.
+fn plain(program: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().envs(guard::environment::plain());
+    command
 }
 
 /// The last lines of what a command printed.

@@ -9,11 +9,16 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::{Cannot, Implementation, Launch, Offer, PythonAdapter, Registry, vendor};
+use crate::guard::file;
+use crate::guard::name::is_plain;
 use crate::task::parameter::ParameterDef;
 use crate::task::{AlgorithmDef, Equivalence};
 
 /// The file that makes a folder an adapter.
 pub const FILE_NAME: &str = "adapter.toml";
+
+/// The largest manifest, in bytes: the shipped one has a hundredth of it.
+const LARGEST: u64 = 1 << 20;
 
 /// A manifest as written.
 #[derive(Debug, Deserialize)]
@@ -110,8 +115,9 @@ pub fn folders(root: &Path) -> Result<Vec<PathBuf>, ManifestError> {
 /// The file is missing or malformed.
 pub fn read(folder: &Path, kit: &Path) -> Result<Manifest, ManifestError> {
     let path = folder.join(FILE_NAME);
-    let text =
-        fs::read_to_string(&path).map_err(|source| ManifestError::Io { path: path.clone(), source })?;
+    let text = file::read(&path, LARGEST)
+        .and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other))
+        .map_err(|source| ManifestError::Io { path: path.clone(), source })?;
     let raw = toml::from_str(&text)
         .map_err(|e| ManifestError::Syntax { path, message: e.to_string().trim_end().to_owned() })?;
     Ok(Manifest { raw, kit: kit.to_owned() })
@@ -129,12 +135,9 @@ impl Manifest {
         if registry.implementation(&raw.implementation).is_some() {
             return Err(wrong(format!("the implementation `{}` exists already", raw.implementation)));
         }
-        let plain = |name: &str| {
-            name.chars().all(|c| c.is_ascii_alphanumeric() || "_-.".contains(c)) && !name.starts_with('.')
-        };
         let module = format!("{}.py", raw.module);
         for file in [&module, &raw.lock] {
-            if !plain(file) || !folder.join(file).is_file() {
+            if !is_plain(file) || !folder.join(file).is_file() {
                 return Err(wrong(format!("`{file}` is not a file of this folder")));
             }
         }

@@ -4,6 +4,7 @@
 //! nobody asks which language an implementation is written in, except to launch it.
 
 pub mod environment;
+mod lock;
 pub mod manifest;
 mod vendor;
 

@@ -1,7 +1,9 @@
 //! Raw outputs as evidence: scored and compared by the task, exactly as those of benchrun's own trials.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io;
+use std::path::{Component, Path, PathBuf};
 
 use super::cases::{Case, Member, bundle_of};
 use super::check::definition;
@@ -9,7 +11,8 @@ use super::problem::Problem;
 use crate::data::bundle::{self, Bundle};
 use crate::executor::event::Status;
 use crate::executor::judge;
-use crate::files::sha256_file;
+use crate::files::sha256_reader;
+use crate::guard::file::{LARGEST_OUTPUTS, open_below};
 use crate::implementation::Registry;
 use crate::store::manifest::{BundleRecord, CaseRecord};
 use crate::store::rows::ParityRow;
@@ -82,7 +85,7 @@ pub fn score(
                 problems.push(Problem::new(format!("{place}.dataset"), message));
             }
             let Some(path) = outputs(member).filter(|_| trial.status() == Status::Ok) else { return judged };
-            match sha256_file(&path) {
+            match opened(member).and_then(sha256_reader) {
                 Ok(hash) => judged.sha256 = Some(hash),
                 Err(error) => {
                     let message = format!("{} cannot be read: {error}", path.display());
@@ -126,6 +129,18 @@ fn unjudgeable(case: &Case<'_>, registry: &Registry) -> Option<String> {
 fn outputs(member: &Member<'_>) -> Option<PathBuf> {
     let folder = member.file.path.parent().unwrap_or(Path::new(""));
     Some(folder.join(member.trial().outputs.as_ref()?))
+}
+
+/// Opens a trial's outputs, which must lie below the folder of its file: a record that somebody else wrote must not have other files read.
+fn opened(member: &Member<'_>) -> io::Result<File> {
+    let folder = match member.file.path.parent() {
+        Some(folder) if folder != Path::new("") => folder.canonicalize()?,
+        _ => Path::new(".").canonicalize()?,
+    };
+    let named = member.trial().outputs.as_deref().unwrap_or(Path::new(""));
+    let named: PathBuf = named.components().filter(|c| *c != Component::CurDir).collect();
+    let relative = named.strip_prefix(&folder).unwrap_or(&named);
+    open_below(&folder, relative, LARGEST_OUTPUTS)
 }
 
 /// The points of the task's contract for every pair of trials of a case that both name outputs.

@@ -19,6 +19,7 @@ mod write;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use crate::guard::name::is_plain;
 use crate::implementation::Registry;
 use crate::spec::Blocks;
 use crate::spec::problem::unknown;
@@ -112,6 +113,7 @@ impl Import {
                     .map_or(0, |n| u32::try_from(n).unwrap_or(u32::MAX)),
             ),
             max_blocks_asked: None,
+            doctor: None,
             machine: machine.filter(|m| files.iter().all(|f| f.machine.as_ref() == Some(m))),
             imported: Some(Imported { files: hashes, tool }),
             build: BTreeMap::new(),
@@ -147,10 +149,9 @@ fn notes(cases: &[cases::Case<'_>], registry: &Registry) -> Vec<String> {
 /// The name of the results: the user's, or the one that the files agree on.
 fn name(files: &[SourceFile], options: &Options, problems: Option<&mut Vec<Problem>>) -> Option<String> {
     let told: BTreeSet<&str> = files.iter().filter_map(|f| f.name.as_deref()).collect();
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let chosen = options.name.as_deref().or(if told.len() == 1 { told.first().copied() } else { None });
     let problem = match chosen {
-        Some(name) if !name.is_empty() && name.chars().all(plain) => return Some(name.to_owned()),
+        Some(name) if is_plain(name) && !name.contains('.') => return Some(name.to_owned()),
         Some(name) => {
             Problem::new("name", format!("is \"{name}\", but must consist of letters, digits, `-` and `_`"))
         }

@@ -10,6 +10,7 @@ use super::problem::Problem;
 use super::record::{FORMAT, Records, TrialRecord, VERSION};
 use super::table;
 use crate::files::sha256;
+use crate::guard::file::{self, LARGEST_DATA};
 use crate::monitor::machine::Machine;
 
 /// What a file holds.
@@ -40,11 +41,11 @@ pub struct Placed {
 
 /// Reads one file. What is wrong with it is added to the problems; nothing is given if it is no such file at all.
 pub fn read(path: &Path, problems: &mut Vec<Problem>) -> Option<SourceFile> {
-    let file = path.display().to_string();
-    let bytes = match std::fs::read(path) {
+    let file_name = path.display().to_string();
+    let bytes = match file::read(path, LARGEST_DATA) {
         Ok(bytes) => bytes,
         Err(error) => {
-            problems.push(Problem::new(file, format!("cannot be read: {error}")));
+            problems.push(Problem::new(file_name, format!("cannot be read: {error}")));
             return None;
         }
     };
@@ -53,36 +54,44 @@ pub fn read(path: &Path, problems: &mut Vec<Problem>) -> Option<SourceFile> {
         let table = match table::read(bytes) {
             Ok(table) => table,
             Err(found) => {
-                let at =
-                    |place: &str| if place.is_empty() { file.clone() } else { format!("{file}: {place}") };
+                let at = |place: &str| {
+                    if place.is_empty() { file_name.clone() } else { format!("{file_name}: {place}") }
+                };
                 problems.extend(found.into_iter().map(|p| Problem { place: at(&p.place), ..p }));
                 return None;
             }
         };
         let named = |(row, value): (usize, Value)| (format!("row {}", row + 1), value);
-        return Some(finish(&file, path, hash, table.head, table.trials.into_iter().map(named), problems));
+        return Some(finish(
+            &file_name,
+            path,
+            hash,
+            table.head,
+            table.trials.into_iter().map(named),
+            problems,
+        ));
     }
     let parsed: Value = match serde_json::from_slice(&bytes) {
         Ok(parsed) => parsed,
         Err(error) => {
             let hint = "a file holds one JSON object, or Parquet; docs/import.md documents both";
-            problems.push(Problem::new(file, format!("is not JSON: {error}")).hint(hint));
+            problems.push(Problem::new(file_name, format!("is not JSON: {error}")).hint(hint));
             return None;
         }
     };
-    let mut head: Records<Value> = typed(&file, "", parsed, problems)?;
+    let mut head: Records<Value> = typed(&file_name, "", parsed, problems)?;
     if head.format != FORMAT {
         let message = format!("`format` is \"{}\", but must be \"{FORMAT}\"", head.format);
-        problems.push(Problem::new(file, message));
+        problems.push(Problem::new(file_name, message));
         return None;
     }
     if head.version != VERSION {
         let message = format!("`version` is {}, but this benchrun reads {VERSION}", head.version);
-        problems.push(Problem::new(file, message));
+        problems.push(Problem::new(file_name, message));
         return None;
     }
     let trials = std::mem::take(&mut head.trials).into_iter().enumerate();
-    Some(finish(&file, path, hash, head, trials.map(|(i, v)| (format!("trials[{i}]"), v)), problems))
+    Some(finish(&file_name, path, hash, head, trials.map(|(i, v)| (format!("trials[{i}]"), v)), problems))
 }
 
 fn finish(

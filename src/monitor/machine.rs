@@ -67,12 +67,72 @@ fn field(path: &str, key: &str) -> Option<String> {
 }
 
 /// The commit of the folder's git repository, with `+changes` if files differ from it; nothing outside a repository.
+///
+/// A repository's own configuration can name programs, and `git status` starts them: the monitor of the file system is switched off, hooks are not
+/// looked for, and where a filter is configured the commit is followed by `+unknown`, since telling changes would run it.
 pub fn git_state(folder: &Path) -> Option<String> {
     let git = |arguments: &[&str]| {
-        let output = Command::new("git").arg("-C").arg(folder).args(arguments).output().ok()?;
+        let output = Command::new("git")
+            .args(["-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-C"])
+            .arg(folder)
+            .args(arguments)
+            .output()
+            .ok()?;
         output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
     let commit = git(&["rev-parse", "HEAD"])?;
-    let changed = git(&["status", "--porcelain"]).is_some_and(|s| !s.is_empty());
+    if git(&["config", "--local", "--includes", "--name-only", "--get-regexp", "^filter\\."]).is_some() {
+        return Some(format!("{commit}+unknown"));
+    }
+    let changed = git(&["status", "--porcelain", "--ignore-submodules=all"]).is_some_and(|s| !s.is_empty());
     Some(if changed { format!("{commit}+changes") } else { commit })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_repository_is_asked_without_running_what_it_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = |arguments: &[&str]| {
+            let command = ["-c", "user.name=a", "-c", "user.email=a@b"];
+            let done = Command::new("git")
+                .arg("-C")
+                .arg(folder.path())
+                .args(command)
+                .args(arguments)
+                .output()
+                .unwrap();
+            assert!(done.status.success(), "{done:?}");
+        };
+        git(&["init", "--quiet"]);
+        let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+        write("file", "one");
+        git(&["add", "file"]);
+        git(&["commit", "--quiet", "-m", "first"]);
+        let commit = git_state(folder.path()).unwrap();
+        assert_eq!(commit.len(), 40);
+        write("file", "two");
+        assert_eq!(git_state(folder.path()).unwrap(), format!("{commit}+changes"));
+
+        let marker = folder.path().join("ran");
+        let program = format!("touch {}; cat", marker.display());
+        git(&["config", "core.fsmonitor", &program]);
+        assert_eq!(git_state(folder.path()).unwrap(), format!("{commit}+changes"));
+        git(&["config", "filter.evil.clean", &program]);
+        write(".gitattributes", "* filter=evil\n");
+        // As long as it was: git has to look into it.
+        write("file", "new");
+        assert_eq!(git_state(folder.path()).unwrap(), format!("{commit}+unknown"));
+        assert!(!marker.exists());
+        // What is guarded against is real.
+        let _ = Command::new("git")
+            .arg("-C")
+            .arg(folder.path())
+            .args(["status", "--porcelain"])
+            .output()
+            .unwrap();
+        assert!(marker.exists());
+    }
 }

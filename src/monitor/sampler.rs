@@ -20,7 +20,7 @@ use super::gpu::Gpus;
 use super::proc::{self, Reading};
 use super::usage::{self, Mark, MarkKind, Resources};
 use crate::worker::clock::thread_cpu_ns;
-use crate::worker::handle::{Message, Observer};
+use crate::worker::handle::{Alarm, Observer};
 
 /// A line longer than this is no mark: those that are hold a name and a few numbers, or a receipt.
 const LONGEST_MARK: usize = 1 << 18;
@@ -86,7 +86,7 @@ struct Shared {
 struct State {
     pid: u32,
     spawned_ns: u64,
-    alarm: Option<Sender<Message>>,
+    alarm: Option<Alarm>,
     energy: Option<EnergyMeter>,
     readings: Vec<Reading>,
     marks: Vec<Mark>,
@@ -153,10 +153,10 @@ impl Sampler {
 }
 
 impl Observer for Sampler {
-    fn spawned(&self, pid: u32, spawned_ns: u64, alarm: &Sender<Message>) {
+    fn spawned(&self, pid: u32, spawned_ns: u64, alarm: Alarm) {
         {
             let mut state = self.shared.lock();
-            (state.pid, state.spawned_ns, state.alarm) = (pid, spawned_ns, Some(alarm.clone()));
+            (state.pid, state.spawned_ns, state.alarm) = (pid, spawned_ns, Some(alarm));
         }
         let (stop, stopped) = mpsc::channel::<()>();
         let shared = Arc::clone(&self.shared);
@@ -218,9 +218,9 @@ impl Shared {
             reading.gpu = gpus.read(&processes);
         }
         if let Some(bytes) = held(&reading, state.pid, self.memory_bytes)
-            && let Some(alarm) = state.alarm.take()
+            && state.alarm.as_ref().is_some_and(|alarm| alarm.over_memory(bytes))
         {
-            let _ = alarm.send(Message::OverMemory { bytes });
+            state.alarm = None;
         }
         state.readings.push(reading);
         true

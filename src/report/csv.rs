@@ -1,5 +1,7 @@
 //! The report as CSV: one row for each comparison of a phase; or, where they were asked for, for each group, each figure of a trend, each
-//! finding of the CI gate. Numbers are whole and plain: nanoseconds, bytes, ratios.
+//! finding of the CI gate. Numbers are whole and plain: nanoseconds, bytes, ratios. A text that a spreadsheet would compute begins with an apostrophe.
+
+use std::borrow::Cow;
 
 use serde::Serialize;
 
@@ -9,6 +11,7 @@ use crate::analysis::comparison::{CaseComparison, Comparison, Judgement, PairCom
 use crate::analysis::groups::Group;
 use crate::analysis::regression::Finding;
 use crate::analysis::trend::Trend;
+use crate::guard::text::csv as guarded;
 
 /// The whole report.
 pub fn render(report: &Report, view: &View) -> String {
@@ -33,19 +36,43 @@ fn text(rows: impl Iterator<Item = impl Serialize>) -> String {
     String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
 }
 
+/// A cell of text, which a spreadsheet shows as it is.
+fn shown<S: serde::Serializer>(text: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&guarded(text))
+}
+
+/// As [`shown`], for a cell that may be empty.
+#[expect(clippy::ref_option, reason = "the signature that serde calls")]
+fn shown_if<S: serde::Serializer>(text: &Option<&str>, serializer: S) -> Result<S::Ok, S::Error> {
+    match text {
+        Some(text) => serializer.serialize_str(&guarded(text)),
+        None => serializer.serialize_none(),
+    }
+}
+
 /// One phase of one pair; a pair that is not comparable has one row, with its reasons and no ratio.
 #[derive(Serialize)]
 struct Row<'a> {
+    #[serde(serialize_with = "shown")]
     spec: &'a str,
+    #[serde(serialize_with = "shown")]
     run: &'a str,
+    #[serde(serialize_with = "shown")]
     experiment: &'a str,
+    #[serde(serialize_with = "shown")]
     dataset: &'a str,
+    #[serde(serialize_with = "shown")]
     algorithm: &'a str,
+    #[serde(serialize_with = "shown")]
     hyperparameters: String,
+    #[serde(serialize_with = "shown")]
     contender: &'a str,
+    #[serde(serialize_with = "shown")]
     baseline: &'a str,
     comparable: bool,
+    #[serde(serialize_with = "shown")]
     reasons: String,
+    #[serde(serialize_with = "shown_if")]
     phase: Option<&'a str>,
     primary: Option<bool>,
     blocks: u64,
@@ -62,7 +89,9 @@ struct Row<'a> {
     wilcoxon_p: Option<f64>,
     bootstrap_low: Option<f64>,
     bootstrap_high: Option<f64>,
+    #[serde(serialize_with = "shown")]
     warnings: String,
+    #[serde(serialize_with = "shown_if")]
     sentence: Option<&'a str>,
 }
 
@@ -157,14 +186,14 @@ fn of_groups(groups: &[Group]) -> String {
         "not_comparable",
     ];
     let keys = groups.first().map(|g| g.by.keys().cloned().collect::<Vec<_>>()).unwrap_or_default();
-    let _ = writer.write_record(keys.iter().map(String::as_str).chain(fixed));
+    let _ = writer.write_record(
+        keys.iter().map(|key| guarded(key)).chain(fixed.map(Cow::Borrowed)).map(|c| c.into_owned()),
+    );
     for group in groups {
         let number = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
         let end = |i: usize| number(group.interval.map(|interval| interval[i]));
+        let named = [&group.contender, &group.baseline, &group.phase];
         let figures = [
-            group.contender.clone(),
-            group.baseline.clone(),
-            group.phase.clone(),
             number(group.ratio),
             end(0),
             end(1),
@@ -173,18 +202,24 @@ fn of_groups(groups: &[Group]) -> String {
             group.comparable.to_string(),
             group.not_comparable.to_string(),
         ];
-        let _ = writer.write_record(group.by.values().chain(&figures));
+        let texts = group.by.values().chain(named).map(|text| guarded(text).into_owned());
+        let _ = writer.write_record(texts.chain(figures));
     }
     String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
 }
 
 #[derive(Serialize)]
 struct FigureRow<'a> {
+    #[serde(serialize_with = "shown")]
     run: &'a str,
     created_unix_ms: u64,
+    #[serde(serialize_with = "shown")]
     machine: &'a str,
+    #[serde(serialize_with = "shown")]
     case: String,
+    #[serde(serialize_with = "shown")]
     implementation: &'a str,
+    #[serde(serialize_with = "shown")]
     quantity: &'a str,
     value: f64,
 }
@@ -208,12 +243,16 @@ fn figures(trend: &Trend) -> impl Iterator<Item = FigureRow<'_>> {
 #[derive(Serialize)]
 struct FindingRow<'a> {
     outcome: crate::analysis::regression::Outcome,
+    #[serde(serialize_with = "shown")]
     case: String,
+    #[serde(serialize_with = "shown")]
     implementation: &'a str,
+    #[serde(serialize_with = "shown")]
     quantity: &'a str,
     change: Option<f64>,
     low: Option<f64>,
     high: Option<f64>,
+    #[serde(serialize_with = "shown_if")]
     reason: Option<&'a str>,
 }
 

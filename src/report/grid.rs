@@ -2,6 +2,8 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
+use crate::guard::text;
+
 /// A header and rows of equal length.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Grid {
@@ -19,8 +21,10 @@ impl Grid {
 
     /// Aligned columns, each line indented by two.
     pub fn text(&self) -> String {
+        let shown = |cells: &[String]| cells.iter().map(|c| text::line(c).into_owned()).collect::<Vec<_>>();
         let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_header(&self.header).add_rows(&self.rows);
+        table.load_style(presets::NOTHING).set_header(shown(&self.header));
+        table.add_rows(self.rows.iter().map(|row| shown(row)));
         for index in 0..table.column_count() {
             if let Some(column) = table.column_mut(index) {
                 column.set_cell_alignment(CellAlignment::Left);
@@ -33,7 +37,7 @@ impl Grid {
     /// A Markdown table.
     pub fn markdown(&self) -> String {
         let line = |cells: &[String]| {
-            let cells: Vec<String> = cells.iter().map(|c| c.replace('|', "\\|").replace('\n', " ")).collect();
+            let cells: Vec<String> = cells.iter().map(|c| text::markdown(c)).collect();
             format!("| {} |\n", cells.join(" | "))
         };
         let rule = vec!["---".to_owned(); self.header.len()];

@@ -1,6 +1,7 @@
 //! The report as Markdown, for pages and pull requests.
 
 use super::{Report, View, case, overview};
+use crate::guard::text::markdown;
 
 /// The whole report.
 pub fn render(report: &Report, view: &View) -> String {
@@ -14,9 +15,10 @@ pub fn render(report: &Report, view: &View) -> String {
     }
     if overview::shows_cases(report) {
         for comparison in &report.comparisons {
-            text += &format!("## {} {}\n\n", comparison.spec, comparison.run);
+            text += &format!("## {} {}\n\n", markdown(&comparison.spec), markdown(&comparison.run));
             for of_case in &comparison.cases {
-                text += &format!("### {} ({})\n\n", case::title(&of_case.case), case::effort(of_case));
+                text +=
+                    &format!("### {} ({})\n\n", markdown(&case::title(&of_case.case)), case::effort(of_case));
                 if let Some(grid) = case::grid(of_case, view) {
                     text += &format!("{}\n", grid.markdown());
                 }
@@ -35,12 +37,13 @@ pub fn render(report: &Report, view: &View) -> String {
     if let Some(gate) = &report.regression {
         let (headline, grid) = overview::regression(gate, view.details);
         let table = if grid.rows.is_empty() { String::new() } else { grid.markdown() };
+        let headline = markdown(&headline);
         text += &format!("## {headline}\n\n{table}\n");
     }
     text
 }
 
 fn list(lines: &[String]) -> String {
-    let items: String = lines.iter().map(|line| format!("- {line}\n")).collect();
+    let items: String = lines.iter().map(|line| format!("- {}\n", markdown(line))).collect();
     if items.is_empty() { items } else { format!("{items}\n") }
 }

@@ -3,6 +3,7 @@
 pub mod calibration;
 mod case;
 mod csv;
+pub mod doctor;
 mod grid;
 pub mod list;
 mod markdown;

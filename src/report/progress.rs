@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::executor::event::{Status, TrialEvent};
+use crate::guard::text::line;
 use crate::plan::Plan;
 use crate::store::state::RunState;
 
@@ -112,6 +113,9 @@ fn change(event: &TrialEvent) -> Option<Change> {
                 .then(|| format!("{trial} {}: {}", status.word(), reason.as_deref().unwrap_or_default()));
             Some(Change::Ended { counts: !trial.contains("-b000-"), problem })
         }
+        TrialEvent::TrialSkipped { trial, reason, .. } => {
+            Some(Change::Ended { counts: true, problem: Some(format!("{} skipped: {reason}", trial.id)) })
+        }
         TrialEvent::TrialRejected { trial, reason } => {
             Some(Change::Ended { counts: false, problem: Some(format!("{trial} failed: {reason}")) })
         }
@@ -131,11 +135,11 @@ fn bar(events: &Receiver<TrialEvent>, mut expected: Expected, done: u64) {
         bar.set_length(expected.total);
         bar.set_prefix(expected.up_to());
         match change(&event) {
-            Some(Change::Began(what)) => bar.set_message(what),
+            Some(Change::Began(what)) => bar.set_message(line(&what).into_owned()),
             Some(Change::Ended { counts, problem }) => {
                 bar.inc(u64::from(counts));
                 if let Some(problem) = problem {
-                    bar.println(problem);
+                    bar.println(line(&problem));
                 }
             }
             None => {}
@@ -153,7 +157,7 @@ fn lines(events: &Receiver<TrialEvent>, mut expected: Expected, mut done: u64) {
         let Some(Change::Ended { counts, problem }) = change(&event) else { continue };
         done += u64::from(counts);
         if let Some(problem) = problem {
-            eprintln!("{problem}");
+            eprintln!("{}", line(&problem));
         }
         if told.elapsed() >= LINE_EVERY && done > first {
             told = Instant::now();

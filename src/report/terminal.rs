@@ -1,6 +1,7 @@
 //! The report as text on a terminal.
 
 use super::{Report, View, case, overview};
+use crate::guard::text::line;
 
 /// Runs of a trend that fit beside each other.
 const TREND_RUNS: usize = 6;
@@ -18,13 +19,13 @@ pub fn render(report: &Report, view: &View) -> String {
         let several = report.comparisons.len() > 1;
         for comparison in &report.comparisons {
             if several {
-                text += &format!("{} {}\n\n", comparison.spec, comparison.run);
+                text += &format!("{} {}\n\n", line(&comparison.spec), line(&comparison.run));
             }
             for of_case in &comparison.cases {
-                text += &format!("{}    {}\n", case::title(&of_case.case), case::effort(of_case));
+                text += &format!("{}    {}\n", line(&case::title(&of_case.case)), case::effort(of_case));
                 text += &case::grid(of_case, view).map(|grid| grid.text()).unwrap_or_default();
                 for note in case::notes(of_case, view) {
-                    text += &format!("  {note}\n");
+                    text += &format!("  {}\n", line(&note));
                 }
                 if view.details {
                     text += &case::details(of_case, view).map(|grid| grid.text()).unwrap_or_default();
@@ -35,15 +36,15 @@ pub fn render(report: &Report, view: &View) -> String {
                 let grid = overview::growth(&comparison.growth, view);
                 text += &format!("{}{}\n\n", grid.text(), overview::GROWTH_CAPTION);
             }
-            for line in overview::footer(comparison) {
-                text += &format!("{line}\n");
+            for foot in overview::footer(comparison) {
+                text += &format!("{}\n", line(&foot));
             }
         }
     }
     if let Some(gate) = &report.regression {
         let (headline, grid) = overview::regression(gate, view.details);
         let table = if grid.rows.is_empty() { String::new() } else { grid.text() };
-        text += &format!("\n{headline}\n{table}");
+        text += &format!("\n{}\n{table}", line(&headline));
     }
     text
 }

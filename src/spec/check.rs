@@ -11,6 +11,8 @@ use super::source::source;
 use super::{CaseDef, Experiment, Spec, grid};
 use crate::data::bundle::Scale;
 use crate::data::{Source, TargetKind};
+use crate::guard::name::is_plain;
+use crate::guard::text::cut;
 use crate::implementation::{Implementation, Registry};
 use crate::task::TaskDef;
 use crate::task::parameter::{Parameters, Value};
@@ -19,9 +21,11 @@ use crate::task::parameter::{Parameters, Value};
 pub fn spec(raw: RawSpec, folder: &Path, registry: &Registry, max_trials: u64) -> Result<Spec, Vec<Problem>> {
     let mut problems = Vec::new();
     let root = Place::default();
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    if raw.name.is_empty() || !raw.name.chars().all(plain) {
-        let message = format!("`name` is \"{}\", but must consist of letters, digits, `-` and `_`", raw.name);
+    if !is_plain(&raw.name) || raw.name.contains('.') {
+        let message = format!(
+            "`name` is \"{}\", but must consist of letters, digits, `-` and `_`",
+            cut(&raw.name, 100)
+        );
         problems.push(Problem::value(&root.at("name"), message).hint("it names the folder of the results"));
     }
     let protocol = protocol(&raw.protocol, &root.at("protocol"), &mut problems);
@@ -83,11 +87,14 @@ impl ExperimentCheck<'_> {
         let baseline = self.baseline(&implementations, problems);
         let settings = self.settings(task, &implementations, problems);
 
-        let settings_count: u64 = grids.iter().map(|(_, axes)| grid::size(axes)).sum();
+        let sizes = grids.iter().map(|(_, axes)| grid::size(axes));
+        let settings_count = sizes.fold(0_u64, u64::saturating_add);
         let included = self.included(task, problems);
-        let matrix = (sources.len() as u64).saturating_mul(settings_count) + included.len() as u64;
+        let matrix =
+            (sources.len() as u64).saturating_mul(settings_count).saturating_add(included.len() as u64);
         let largest = u64::from(blocks::largest(blocks));
-        *trials = trials.saturating_add(matrix.saturating_mul(implementations.len() as u64 * largest));
+        *trials = trials
+            .saturating_add(matrix.saturating_mul((implementations.len() as u64).saturating_mul(largest)));
         if *trials > max_trials {
             let up_to = if matches!(blocks, RawBlocks::TwoStage(_)) { "up to " } else { "" };
             let message = format!("the matrix has {up_to}{trials} trials, and the limit is {max_trials}");

@@ -1,6 +1,6 @@
 //! Grids of hyperparameters: lists are swept, lists of tables are unions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::problem::{Place, Problem, unknown};
 use crate::task::AlgorithmDef;
@@ -31,12 +31,14 @@ fn swept(
         _ => false,
     };
     let mut values: Vec<Value> = Vec::new();
+    let mut seen = HashSet::new();
     let mut check = |item: &toml::Value, place: &Place| {
         let checked = value(item)
             .ok_or_else(|| format!("is {}, but must be {}", item.type_str(), definition.allowed()))
             .and_then(|v| definition.check(&v));
         match checked {
-            Ok(value) if values.contains(&value) => {
+            // Looked up by its text: a list may be long, and numbers with a fraction have no hash.
+            Ok(value) if !seen.insert(format!("{value:?}")) => {
                 problems.push(Problem::value(place, format!("`{}` sweeps {value} twice", definition.name)));
             }
             Ok(value) => values.push(value),
@@ -92,9 +94,9 @@ pub fn axes<'t>(
         .collect()
 }
 
-/// The number of points of a grid.
+/// The number of points of a grid; the largest number that there is, where it is more.
 pub fn size(axes: &Axes) -> u64 {
-    axes.iter().map(|(_, values)| values.len() as u64).product()
+    axes.iter().map(|(_, values)| values.len() as u64).fold(1, u64::saturating_mul)
 }
 
 /// Every point of a grid, the last axis fastest.

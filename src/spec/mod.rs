@@ -61,6 +61,10 @@ pub struct Protocol {
     pub memory_bytes: u64,
     /// The time between two readings of what a trial costs; none for readings at its events alone.
     pub sampling: Option<Duration>,
+    /// How often a block is begun anew because an environment failed.
+    pub retries: u32,
+    /// After so many equal failures in a row an implementation is given up; 0 is never.
+    pub give_up_after: u32,
     /// Repetition of warm fits.
     pub fit: Repeat,
     /// Repetition of predictions.

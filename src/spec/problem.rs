@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use crate::guard::text::{is_obeyed, line};
+
 /// A step into a TOML document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
@@ -91,10 +93,17 @@ impl Problem {
     }
 }
 
+/// The most problems that are shown of one spec: each is shown with the text around it, and nobody reads more before mending these.
+const MOST_SHOWN: usize = 100;
+
+/// A text of this many bytes is no mistyped name.
+const LONGEST_NAME: usize = 200;
+
 /// The candidate that is closest to what was written, if one is close: at most a third of its letters differ.
 pub fn nearest<'a>(written: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     candidates
         .into_iter()
+        .filter(|_| written.len() < LONGEST_NAME)
         .map(|c| (strsim::damerau_levenshtein(&written.to_lowercase(), &c.to_lowercase()), c))
         .filter(|(distance, c)| *distance <= 1.max(c.chars().count().max(written.chars().count()) / 3))
         .min()
@@ -125,7 +134,13 @@ impl SpecError {
     pub(super) fn new(path: &str, text: &str, mut problems: Vec<(Range<usize>, Problem)>) -> Self {
         problems.sort_by_key(|(span, _)| (span.start, span.end));
         problems.dedup();
-        Self { path: path.to_owned(), text: text.to_owned(), problems }
+        // The text is shown around each mark. What a terminal would obey gives way to as many bytes, so that the marks stay where they are.
+        let text = text.chars().map(|c| match c {
+            '\n' | '\t' | '\r' => c.to_string(),
+            c if is_obeyed(c) => "?".repeat(c.len_utf8()),
+            c => c.to_string(),
+        });
+        Self { path: line(path).into_owned(), text: text.collect(), problems }
     }
 
     /// The number of problems.
@@ -137,17 +152,21 @@ impl SpecError {
     pub fn render(&self, styled: bool) -> String {
         let renderer = if styled { Renderer::styled() } else { Renderer::plain() };
         let mut rendered = String::new();
-        for (span, problem) in &self.problems {
+        for (span, problem) in self.problems.iter().take(MOST_SHOWN) {
+            let (message, hint) = (line(&problem.message), problem.hint.as_deref().map(line));
             let snippet = Snippet::source(&self.text)
                 .path(&self.path)
                 .annotation(AnnotationKind::Primary.span(span.clone()));
             let mut report =
-                vec![Group::with_title(Level::ERROR.primary_title(&problem.message)).element(snippet)];
-            if let Some(hint) = &problem.hint {
-                report.push(Group::with_title(Level::HELP.with_name("hint").secondary_title(hint)));
+                vec![Group::with_title(Level::ERROR.primary_title(message.as_ref())).element(snippet)];
+            if let Some(hint) = &hint {
+                report.push(Group::with_title(Level::HELP.with_name("hint").secondary_title(hint.as_ref())));
             }
             rendered += &renderer.render(&report);
             rendered += "\n\n";
+        }
+        if let Some(more) = self.problems.len().checked_sub(MOST_SHOWN + 1) {
+            rendered += &format!("and {} more\n\n", more + 1);
         }
         rendered
     }

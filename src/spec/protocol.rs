@@ -10,6 +10,8 @@ use crate::worker::protocol::Repeat;
 
 /// Readings more often than this would cost more than they tell.
 const SHORTEST_SAMPLING: Duration = Duration::from_millis(10);
+/// The longest time that can be asked for: a year. No run is that long, and a clock has no place for times that are much longer.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// Checks the protocol. Nothing where a value cannot be read; the problems say which.
 pub fn protocol(raw: &RawProtocol, place: &Place, problems: &mut Vec<Problem>) -> Option<Protocol> {
@@ -62,6 +64,12 @@ pub fn protocol(raw: &RawProtocol, place: &Place, problems: &mut Vec<Problem>) -
         );
         problems.push(Problem::value(&place.at("sampling"), message));
     }
+    for (name, asked) in [("timeout", timeout), ("budget", budget.flatten())] {
+        if asked.is_some_and(|asked| asked > LONGEST) {
+            let message = format!("`protocol.{name}` is longer than a year");
+            problems.push(Problem::value(&place.at(name), message));
+        }
+    }
     if timeout == Some(Duration::ZERO) {
         problems.push(Problem::value(&place.at("timeout"), "`protocol.timeout` is 0, but must be longer"));
     }
@@ -104,6 +112,8 @@ pub fn protocol(raw: &RawProtocol, place: &Place, problems: &mut Vec<Problem>) -
         timeout: timeout?,
         memory_bytes: memory.ok()?.as_u64(),
         sampling: sampling?,
+        retries: raw.retries,
+        give_up_after: raw.give_up_after,
         fit: fit?,
         predict: predict?,
         batch_sizes,

@@ -49,6 +49,14 @@ pub struct RawProtocol {
     pub memory: String,
     /// The time between two readings of what a trial costs, for example "100ms" (at least "10ms"); "off" reads at the phases' ends alone.
     pub sampling: String,
+    /// How often a block is begun anew because a worker died or failed before it was ready, with pauses of 1 s, 2 s, 4 s and so on. A worker
+    /// that was ready is never repeated.
+    #[schemars(range(max = 10))]
+    pub retries: u32,
+    /// After so many equal failures in a row an implementation is given up for a case, or altogether where it never worked; its further
+    /// trials are `skipped`. 0 is never.
+    #[schemars(range(max = 1000))]
+    pub give_up_after: u32,
     /// The floating-point type of features and computation; the task's first if not given.
     pub dtype: Option<String>,
     /// How often a warm fit is repeated within a trial.
@@ -67,6 +75,8 @@ impl Default for RawProtocol {
             timeout: "2min".to_owned(),
             memory: "4GiB".to_owned(),
             sampling: "100ms".to_owned(),
+            retries: 0,
+            give_up_after: 3,
             dtype: None,
             fit: RawRepeat::default(),
             predict: RawPredict::default(),

@@ -3,13 +3,15 @@
 //! A line that was cut off by a crash is the last one and has no newline; opening the journal removes it, since its event was never told
 //! to anyone.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::StoreError;
 use crate::executor::event::TrialEvent;
+use crate::guard::file;
+use crate::guard::name::is_plain;
 
 /// The journal's name in a run's folder.
 pub const FILE_NAME: &str = "journal.jsonl";
@@ -71,15 +73,18 @@ pub fn read(folder: &Path) -> Result<Vec<TrialEvent>, StoreError> {
 
 /// The events of every whole line, and the length of these lines in bytes.
 fn read_whole_lines(path: &Path) -> Result<(Vec<TrialEvent>, u64), StoreError> {
-    let bytes = fs::read(path).map_err(StoreError::io("read", path))?;
+    let bytes = file::read(path, u64::MAX).map_err(StoreError::io("read", path))?;
     let whole = bytes.iter().rposition(|b| *b == b'\n').map_or(0, |end| end + 1);
     let mut events = Vec::new();
     for (i, line) in bytes[..whole].split_inclusive(|b| *b == b'\n').enumerate() {
-        let event = serde_json::from_slice(line).map_err(|e| StoreError::Journal {
-            path: path.to_owned(),
-            line: i + 1,
-            message: e.to_string(),
-        })?;
+        let wrong = |message| StoreError::Journal { path: path.to_owned(), line: i + 1, message };
+        let event = serde_json::from_slice(line).map_err(|e| wrong(e.to_string()))?;
+        // Ids name folders and logs, and tell whose process may be killed.
+        if let TrialEvent::TrialStarted { trial, .. } = &event
+            && !is_plain(&trial.id)
+        {
+            return Err(wrong(format!("the trial's id `{}` is no name of a file", trial.id)));
+        }
         events.push(event);
     }
     Ok((events, whole as u64))
@@ -94,6 +99,7 @@ pub fn unix_ms() -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn session(session: u32) -> TrialEvent {
         TrialEvent::SessionStarted { session, unix_ms: 1, pid: 2 }
@@ -127,5 +133,17 @@ mod tests {
         fs::write(&path, text).unwrap();
         let message = Journal::open(folder.path()).unwrap_err().to_string();
         assert!(message.contains("line 1 is no event"), "{message}");
+    }
+
+    #[test]
+    fn a_trial_whose_id_leaves_the_folder_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for id in ["/", "../../..", "", "a/b"] {
+            let trial = serde_json::json!({ "event": "trial_started", "unix_ms": 1, "trial": { "id": id, "case": "c",
+                "implementation": "i", "block": 1, "attempt": 0, "session": 0, "position": 0, "seed": 1 } });
+            fs::write(folder.path().join(FILE_NAME), format!("{trial}\n")).unwrap();
+            let message = read(folder.path()).unwrap_err().to_string();
+            assert!(message.ends_with(&format!("the trial's id `{id}` is no name of a file")), "{message}");
+        }
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::DataError;
 use crate::data::bundle::{Bundle, TEST_FEATURES, TRAIN_FEATURES};
 use crate::files::sha256;
+use crate::monitor::doctor::Diagnosis;
 use crate::monitor::machine::Machine;
 use crate::spec::Blocks;
 use crate::task::parameter::Parameters;
@@ -15,7 +16,16 @@ use crate::task::{Equivalence, Tolerances};
 use crate::worker::protocol::is_zero;
 
 /// The version of everything in a run's folder. It grows when a reader would have to know.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
+
+/// The oldest version that is read. Version 3 added the limits of a trial, the ends of logs, and trials that are skipped: what older runs
+/// lack is absent.
+pub const OLDEST_VERSION: u32 = 2;
+
+/// Whether runs of a version are read.
+pub fn is_read(version: u64) -> bool {
+    (u64::from(OLDEST_VERSION)..=u64::from(SCHEMA_VERSION)).contains(&version)
+}
 
 /// A run's manifest.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -40,6 +50,9 @@ pub struct Manifest {
     pub max_blocks_asked: Option<u32>,
     /// The machine; foreign results may lack it.
     pub machine: Option<Machine>,
+    /// What on it could make figures noisy, as it was just before the run. No part of the fingerprint: a run is continued under another load.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doctor: Option<Diagnosis>,
     /// Where the trials came from, if benchrun did not run them.
     pub imported: Option<Imported>,
     /// How the runner was built.

@@ -13,7 +13,7 @@ pub mod timeline;
 use std::io;
 use std::path::PathBuf;
 
-use manifest::SCHEMA_VERSION;
+use manifest::{OLDEST_VERSION, SCHEMA_VERSION};
 
 /// Why results could not be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +52,12 @@ pub enum StoreError {
         /// The run's folder.
         path: PathBuf,
     },
+    /// Something in a run's folder that is to be continued is neither a file nor a folder.
+    #[error("{path} is neither a plain file nor a folder, so nothing is written beside it")]
+    Link {
+        /// The first one.
+        path: PathBuf,
+    },
     /// A table could not be read or written.
     #[error("cannot {action} {path}")]
     Table {
@@ -63,7 +69,9 @@ pub enum StoreError {
         source: polars::error::PolarsError,
     },
     /// A run was written by a version that kept its files differently.
-    #[error("{path} has schema version {found}, and this benchrun reads {SCHEMA_VERSION}")]
+    #[error(
+        "{path} has schema version {found}, and this benchrun reads {OLDEST_VERSION} to {SCHEMA_VERSION}"
+    )]
     Version {
         /// The manifest.
         path: PathBuf,
@@ -78,7 +86,23 @@ pub enum StoreError {
     },
 }
 
+/// What to do about an error of the system, where that is known.
+pub fn hint(error: &io::Error) -> Option<&'static str> {
+    use io::ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded | FileTooLarge)
+        .then_some("nothing that was journalled is lost: make room, and the same command continues")
+}
+
 impl StoreError {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Io { source, .. } => hint(source),
+            Self::Locked { .. } => Some("wait until it is done, or start a run beside it with `--fresh`"),
+            _ => None,
+        }
+    }
+
     /// For `map_err`: an action on a path failed.
     fn io(action: &'static str, path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { action, path: path.to_owned(), source }

@@ -2,7 +2,7 @@
 
 use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 
 use polars::prelude::{
@@ -10,16 +10,18 @@ use polars::prelude::{
     PolarsResult, ScanArgsParquet, SerReader, Series,
 };
 
-use super::manifest::{Manifest, SCHEMA_VERSION};
-use super::rows::{self, ParityRow, SampleRow, TrialRow};
+use super::manifest::{Manifest, SCHEMA_VERSION, is_read};
+use super::rows::{self, BlockRow, ParityRow, SampleRow, TrialRow};
 use super::state::RunState;
 use super::{StoreError, journal, resources, timeline};
+use crate::guard::file;
 
 const TRIALS: &str = "trials.parquet";
 const SAMPLES: &str = "samples.parquet";
 const PARITY: &str = "parity.parquet";
 const PHASES: &str = "phases.parquet";
 const RESOURCES: &str = "resources.parquet";
+const BLOCKS: &str = "blocks.parquet";
 
 /// The tables of one run.
 #[derive(Clone)]
@@ -31,6 +33,8 @@ pub struct Tables {
     pub samples: LazyFrame,
     /// `parity.parquet`.
     pub parity: LazyFrame,
+    /// `blocks.parquet`; nothing of results that were imported, or kept before it was.
+    pub blocks: Option<LazyFrame>,
     /// Whether every block is there.
     pub finished: bool,
 }
@@ -47,6 +51,8 @@ impl Tables {
         if stored.is_some() && value(JOURNAL_BYTES) == journal.map(|n| n.to_string()) {
             let scan = |name: &str| {
                 let path = folder.join(name);
+                // Opening a pipe in its place would wait for ever.
+                file::open(&path, u64::MAX).map_err(StoreError::io("read", &path))?;
                 let text = PlRefPath::new(path.to_string_lossy());
                 LazyFrame::scan_parquet(text, ScanArgsParquet::default())
                     .map_err(StoreError::table("read", &path))
@@ -56,6 +62,7 @@ impl Tables {
                 trials: scan(TRIALS)?,
                 samples: scan(SAMPLES)?,
                 parity: scan(PARITY)?,
+                blocks: if folder.join(BLOCKS).is_file() { Some(scan(BLOCKS)?) } else { None },
                 finished,
             });
         }
@@ -67,6 +74,7 @@ impl Tables {
             trials: lazy(TRIALS, DataFrame::new_infer_height(trials(&rows::trials(manifest, &state))))?,
             samples: lazy(SAMPLES, in_one(sample_frames(rows::samples(&state))))?,
             parity: lazy(PARITY, DataFrame::new_infer_height(parity(&rows::contract(&state))))?,
+            blocks: Some(lazy(BLOCKS, DataFrame::new_infer_height(blocks(&rows::blocks(&state))))?),
             finished: state.finished,
         })
     }
@@ -76,7 +84,7 @@ const VERSION: &str = "benchrun.schema_version";
 const JOURNAL_BYTES: &str = "benchrun.journal_bytes";
 const FINISHED: &str = "benchrun.finished";
 
-/// Writes what a run's journal told: trials, samples, contract rows, the phases' costs; and the timeline where one was kept.
+/// Writes what a run's journal told: blocks, trials, samples, contract rows, the phases' costs; and the timeline where one was kept.
 ///
 /// # Errors
 /// A file cannot be written.
@@ -87,6 +95,8 @@ pub fn write_all(folder: &Path, manifest: &Manifest, state: &RunState) -> Result
     if !timelines.is_empty() {
         write(&folder.join(RESOURCES), timelines, Vec::new())?;
     }
+    let noise = blocks(&rows::blocks(state));
+    write(&folder.join(BLOCKS), [DataFrame::new_infer_height(noise)], Vec::new())?;
     let rows = (&rows::trials(manifest, state)[..], rows::samples(state), &rows::contract(state)[..]);
     write_rows(folder, rows, state.finished)?;
     // A run that can be continued needs them again.
@@ -125,13 +135,13 @@ fn journal_bytes(folder: &Path) -> Option<u64> {
     fs::metadata(folder.join(journal::FILE_NAME)).ok().map(|m| m.len())
 }
 
-/// The metadata of a file that this version wrote; nothing where there is none.
+/// The metadata of a file of a version that is read; nothing where there is none.
 fn stored_metadata(path: &Path) -> Option<BTreeMap<String, String>> {
-    let mut reader = ParquetReader::new(File::open(path).ok()?);
+    let mut reader = ParquetReader::new(file::open(path, u64::MAX).ok()?);
     let metadata = reader.get_metadata().ok()?.key_value_metadata().clone()?;
     let metadata: BTreeMap<String, String> =
         metadata.into_iter().filter_map(|pair| Some((pair.key, pair.value?))).collect();
-    (metadata.get(VERSION) == Some(&SCHEMA_VERSION.to_string())).then_some(metadata)
+    metadata.get(VERSION)?.parse().is_ok_and(is_read).then_some(metadata)
 }
 
 /// Writes frames of one schema, at least one, each as a row group.
@@ -254,6 +264,11 @@ fn trials(rows: &[TrialRow]) -> Vec<Column> {
         column("counted", rows, |r| r.counted),
         column("status", rows, |r| &r.status),
         column("reason", rows, |r| &r.reason),
+        column("log_tail", rows, |r| &r.log_tail),
+        column("traceback", rows, |r| &r.traceback),
+        column("timeout_ns", rows, |r| r.timeout_ns),
+        column("memory_limit_bytes", rows, |r| r.memory_limit_bytes),
+        column("memory_limited_by", rows, |r| &r.memory_limited_by),
         column("seed", rows, |r| r.seed),
         column("started_unix_ms", rows, |r| r.started_unix_ms),
         column("start_ns", rows, |r| r.start_ns),
@@ -316,5 +331,27 @@ fn parity(rows: &[ParityRow]) -> Vec<Column> {
         column("figure", rows, |r| r.figure),
         column("allowed", rows, |r| r.allowed),
         column("finding", rows, |r| &r.finding),
+    ]
+}
+
+fn blocks(rows: &[BlockRow]) -> Vec<Column> {
+    vec![
+        column("case", rows, |r| &r.case),
+        column("block", rows, |r| r.block),
+        column("attempt", rows, |r| r.attempt),
+        column("session", rows, |r| r.session),
+        column("counted", rows, |r| r.counted),
+        column("began_unix_ms", rows, |r| r.began_unix_ms),
+        column("wall_ns", rows, |r| r.wall_ns),
+        column("trial_cpus", rows, |r| r.trial_cpus),
+        column("steal_share", rows, |r| r.steal_share),
+        column("others_trial_cpus", rows, |r| r.others_trial_cpus),
+        column("others_elsewhere_cpus", rows, |r| r.others_elsewhere_cpus),
+        column("rounding_cpus", rows, |r| r.rounding_cpus),
+        column("load", rows, |r| r.load),
+        column("frequency_before_khz", rows, |r| r.frequency_before_khz),
+        column("frequency_after_khz", rows, |r| r.frequency_after_khz),
+        column("throttles", rows, |r| r.throttles),
+        column("absent", rows, |r| &r.absent),
     ]
 }

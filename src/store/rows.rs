@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::manifest::{CaseRecord, Manifest};
 use super::resources::UsageRow;
-use super::state::{RunState, TrialRecord};
+use super::state::{BlockRecord, RunState, TrialRecord};
 use crate::executor::event::Status;
 use crate::task::Check;
 
@@ -56,6 +56,16 @@ pub struct TrialRow {
     pub status: String,
     /// Why, unless it worked.
     pub reason: Option<String>,
+    /// The last lines of its log, if it neither worked nor was refused.
+    pub log_tail: Option<String>,
+    /// The traceback of a failure, where the language has one.
+    pub traceback: Option<String>,
+    /// The longest time it might take, in nanoseconds.
+    pub timeout_ns: Option<u64>,
+    /// The memory it might use, in bytes.
+    pub memory_limit_bytes: Option<u64>,
+    /// What limited its memory: `cgroup_v1`, `cgroup_v2`, `rlimit_data`, as JSON.
+    pub memory_limited_by: Option<String>,
     /// The seed.
     pub seed: Option<u64>,
     /// When it began, in milliseconds since 1970.
@@ -162,6 +172,73 @@ pub struct ParityRow {
     pub finding: String,
 }
 
+/// One row of `blocks.parquet`: what else went on during one attempt at a block. `absent` says why figures are null.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BlockRow {
+    /// The case.
+    pub case: String,
+    /// The block.
+    pub block: u32,
+    /// The attempt at the block.
+    pub attempt: u32,
+    /// The session.
+    pub session: u32,
+    /// Whether the attempt completed its block.
+    pub counted: bool,
+    /// When it began, in milliseconds since 1970.
+    pub began_unix_ms: u64,
+    /// How long it took, in nanoseconds.
+    pub wall_ns: u64,
+    /// The number of the trial's CPUs; 0 where the system cannot restrict it.
+    pub trial_cpus: u64,
+    /// The share of the time of the trial's CPUs that the hypervisor gave to others.
+    pub steal_share: Option<f64>,
+    /// CPU time of others on the trial's CPUs over wall time.
+    pub others_trial_cpus: Option<f64>,
+    /// CPU time of others on all other CPUs over wall time.
+    pub others_elsewhere_cpus: Option<f64>,
+    /// How far the rounding to ticks can move CPU time on the trial's CPUs over wall time.
+    pub rounding_cpus: Option<f64>,
+    /// Processes that wanted to run, on average over the minute before the end.
+    pub load: Option<f64>,
+    /// The mean clock frequency of the trial's CPUs at the begin, in kHz.
+    pub frequency_before_khz: Option<u64>,
+    /// The same at the end.
+    pub frequency_after_khz: Option<u64>,
+    /// How often the trial's CPUs slowed down for heat.
+    pub throttles: Option<u64>,
+    /// Why figures are null, by their names, as JSON.
+    pub absent: String,
+}
+
+/// Every row of noise, in the order in which the attempts ended.
+pub fn blocks(state: &RunState) -> Vec<BlockRow> {
+    let complete = state.complete();
+    let row = |record: &BlockRecord| {
+        let noise = &record.noise;
+        BlockRow {
+            case: record.case.clone(),
+            block: record.block,
+            attempt: record.attempt,
+            session: record.session,
+            counted: complete.get(&(record.case.as_str(), record.block)) == Some(&record.attempt),
+            began_unix_ms: record.began_unix_ms,
+            wall_ns: noise.wall_ns,
+            trial_cpus: noise.trial_cpus,
+            steal_share: noise.steal_share,
+            others_trial_cpus: noise.others_trial_cpus,
+            others_elsewhere_cpus: noise.others_elsewhere_cpus,
+            rounding_cpus: noise.rounding_cpus,
+            load: noise.load,
+            frequency_before_khz: noise.frequency_before_khz,
+            frequency_after_khz: noise.frequency_after_khz,
+            throttles: noise.throttles,
+            absent: serde_json::to_string(&noise.absent).unwrap_or_default(),
+        }
+    };
+    state.noise.iter().map(row).collect()
+}
+
 /// Every trial's row: trials in the order in which they ran, then those that were not asked.
 pub fn trials(manifest: &Manifest, state: &RunState) -> Vec<TrialRow> {
     let cases: BTreeMap<&str, &CaseRecord> = manifest.cases.iter().map(|c| (c.id.as_str(), c)).collect();
@@ -188,7 +265,7 @@ pub fn samples(state: &RunState) -> impl Iterator<Item = SampleRow> {
     state.trials.iter().flat_map(move |record| {
         let counted = counts(record, &complete);
         record.phases.iter().flat_map(move |phase| {
-            (0_u32..).zip(&phase.calls).map(move |(sample, calls)| SampleRow {
+            (0_u32..).zip(&phase.calls).zip(&phase.wall_ns).map(move |((sample, calls), wall_ns)| SampleRow {
                 trial: record.trial.id.clone(),
                 case: record.trial.case.clone(),
                 implementation: record.trial.implementation.clone(),
@@ -197,7 +274,7 @@ pub fn samples(state: &RunState) -> impl Iterator<Item = SampleRow> {
                 phase: phase.name.clone(),
                 sample,
                 calls: *calls,
-                wall_ns: phase.wall_ns[sample as usize],
+                wall_ns: *wall_ns,
                 cpu_ns: phase.cpu_ns.get(sample as usize).copied(),
             })
         })
@@ -259,10 +336,15 @@ fn trial_row(manifest: &Manifest, case: &CaseRecord, record: &TrialRecord, count
         counted,
         status: record.status.unwrap_or(Status::Interrupted).word().to_owned(),
         reason: record.reason.clone(),
+        log_tail: record.log_tail.clone(),
+        traceback: record.traceback.clone(),
+        timeout_ns: record.limits.as_ref().map(|l| l.timeout_ns),
+        memory_limit_bytes: record.limits.as_ref().map(|l| l.memory_bytes),
+        memory_limited_by: record.limits.as_ref().and_then(|l| serde_json::to_string(&l.memory_by).ok()),
         seed: Some(record.trial.seed),
         started_unix_ms: Some(record.started_unix_ms),
         start_ns: record.start_ns(),
-        load_ns: load.and_then(|p| Some(p.end_ns? - p.begin_ns)),
+        load_ns: load.and_then(|p| p.end_ns?.checked_sub(p.begin_ns)),
         wall_ns: record.wall_ns,
         watched_ns: record.watched_ns,
         runner_cpu_ns: record.runner_cpu_ns,
@@ -320,6 +402,11 @@ pub fn empty_row(manifest: &Manifest, case: &CaseRecord, implementation: &str) -
         counted: false,
         status: String::new(),
         reason: None,
+        log_tail: None,
+        traceback: None,
+        timeout_ns: None,
+        memory_limit_bytes: None,
+        memory_limited_by: None,
         seed: None,
         started_unix_ms: None,
         start_ns: None,
@@ -343,5 +430,36 @@ pub fn empty_row(manifest: &Manifest, case: &CaseRecord, implementation: &str) -
         sampling_cpu_ns: None,
         resources_absent: None,
         metrics: BTreeMap::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::event::TrialEvent;
+    use crate::monitor::noise::Noise;
+
+    #[test]
+    fn the_noise_of_a_split_block_and_of_its_replacement_are_told_apart() {
+        let noise = |attempt, wall_ns| TrialEvent::BlockNoise {
+            case: "c".to_owned(),
+            block: 1,
+            attempt,
+            session: attempt,
+            began_unix_ms: 5,
+            noise: Noise {
+                wall_ns,
+                steal_share: Some(0.25),
+                absent: [("load".to_owned(), "why".to_owned())].into(),
+                ..Noise::default()
+            },
+        };
+        let judged =
+            |attempt| TrialEvent::BlockJudged { case: "c".to_owned(), block: 1, attempt, pairs: Vec::new() };
+        let rows = blocks(&RunState::replay(&[noise(0, 7), noise(1, 9), judged(1)]));
+        let seen: Vec<_> = rows.iter().map(|r| (r.attempt, r.session, r.wall_ns, r.counted)).collect();
+        assert_eq!(seen, [(0, 0, 7, false), (1, 1, 9, true)]);
+        assert_eq!((rows[0].steal_share, rows[0].load), (Some(0.25), None));
+        assert_eq!(rows[0].absent, r#"{"load":"why"}"#);
     }
 }

@@ -5,12 +5,16 @@ use std::path::{Path, PathBuf};
 
 use super::StoreError;
 use super::journal::Journal;
-use super::manifest::{Fingerprint, Manifest, SCHEMA_VERSION};
+use super::manifest::{Fingerprint, Manifest, is_read};
 use super::state::RunState;
 use crate::files::{Lock, write_atomic};
+use crate::guard::file::{self, LARGEST_MANIFEST, first_link};
+use crate::guard::name::is_plain;
 
 const MANIFEST: &str = "manifest.json";
 const SPEC: &str = "spec.toml";
+/// Where trials work.
+const WORK: &str = "work";
 
 /// A run's folder, held by this process alone.
 #[derive(Debug)]
@@ -84,13 +88,32 @@ impl RunFolder {
                 refused.get_or_insert(NotContinued { run: manifest.run, differs_in });
                 continue;
             }
+            // Whoever made the folder must not have us write somewhere else. What workers left below `work` is theirs.
+            if let Some(link) = first_link(&path, WORK).map_err(StoreError::io("list", &path))? {
+                return Err(StoreError::Link { path: link });
+            }
             let lock = lock(&path)?;
+            unlink_strays(&path.join(WORK)).map_err(StoreError::io("clear", &path))?;
             let (journal, events) = Journal::open(&path)?;
             let state = RunState::replay(&events);
             return Ok(Ok(Self { path, manifest, journal, state, _lock: lock }));
         }
         Ok(Err(refused))
     }
+}
+
+/// Removes what stands between the folders of the trials: a link there could take the place of a trial's folder. The link goes, not what it leads to.
+fn unlink_strays(work: &Path) -> std::io::Result<()> {
+    if !work.exists() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(work)? {
+        let entry = entry?;
+        if !entry.file_type()?.is_dir() {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn lock(path: &Path) -> Result<Lock, StoreError> {
@@ -139,14 +162,22 @@ pub fn write_manifest(folder: &Path, manifest: &Manifest) -> Result<(), StoreErr
 /// It cannot be read or is malformed.
 pub fn read_manifest(folder: &Path) -> Result<Manifest, StoreError> {
     let path = folder.join(MANIFEST);
-    let bytes = fs::read(&path).map_err(StoreError::io("read", &path))?;
+    let bytes = file::read(&path, LARGEST_MANIFEST).map_err(StoreError::io("read", &path))?;
     let wrong = |e: serde_json::Error| StoreError::Manifest { path: path.clone(), message: e.to_string() };
     let json: serde_json::Value = serde_json::from_slice(&bytes).map_err(wrong)?;
-    let found = json["schema_version"].clone();
-    if found != SCHEMA_VERSION {
+    let found = &json["schema_version"];
+    if !found.as_u64().is_some_and(is_read) {
         return Err(StoreError::Version { path, found: found.to_string() });
     }
-    serde_json::from_value(json).map_err(wrong)
+    let manifest: Manifest = serde_json::from_value(json).map_err(wrong)?;
+    // Both are joined to paths.
+    for name in [&manifest.spec, &manifest.run] {
+        if !is_plain(name) {
+            let message = format!("`{name}` is no name of a folder");
+            return Err(StoreError::Manifest { path, message });
+        }
+    }
+    Ok(manifest)
 }
 
 /// The newest run in a spec's folder.

@@ -3,9 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::executor::event::{JudgedPair, Status, Trial, TrialEvent};
+use crate::monitor::noise::Noise;
 use crate::monitor::usage::Resources;
 use crate::plan::stopping::Decision;
 use crate::task::Scores;
+use crate::worker::limits::Limits;
 use crate::worker::protocol::{Event as WorkerEvent, Memory, Ready, Receipt};
 
 /// Everything that is known of a run.
@@ -17,6 +19,8 @@ pub struct RunState {
     pub trials: Vec<TrialRecord>,
     /// The contract's points for every pair, by case, block and attempt.
     pub judged: BTreeMap<(String, u32, u32), Vec<JudgedPair>>,
+    /// What else went on during each attempt at a block, in the order of their ends.
+    pub noise: Vec<BlockRecord>,
     /// The number of blocks of each case whose pilot decided it, and what it rests on.
     pub fixed: BTreeMap<String, Decision>,
     /// Whether every block is there.
@@ -24,6 +28,23 @@ pub struct RunState {
     by_id: HashMap<String, usize>,
     /// How often each block was begun.
     attempts: BTreeMap<(String, u32), u32>,
+}
+
+/// What went on during one attempt at a block.
+#[derive(Debug, Clone)]
+pub struct BlockRecord {
+    /// The case.
+    pub case: String,
+    /// The block.
+    pub block: u32,
+    /// The attempt.
+    pub attempt: u32,
+    /// The session.
+    pub session: u32,
+    /// When it began, in milliseconds since 1970.
+    pub began_unix_ms: u64,
+    /// What went on.
+    pub noise: Noise,
 }
 
 /// Everything that is known of one trial.
@@ -39,6 +60,8 @@ pub struct TrialRecord {
     pub spawned_ns: Option<u64>,
     /// The CPUs that it was restricted to.
     pub cpus: Option<Vec<usize>>,
+    /// Its other limits.
+    pub limits: Option<Limits>,
     /// What the worker said of itself.
     pub ready: Option<Ready>,
     /// The phases in their order.
@@ -53,6 +76,8 @@ pub struct TrialRecord {
     pub status: Option<Status>,
     /// Why, unless it worked.
     pub reason: Option<String>,
+    /// The last lines of its log, unless it worked.
+    pub log_tail: Option<String>,
     /// Wall time of the whole trial.
     pub wall_ns: Option<u64>,
     /// Wall time from the worker's `ready` to its receipt.
@@ -92,6 +117,7 @@ impl TrialRecord {
             pid: None,
             spawned_ns: None,
             cpus: None,
+            limits: None,
             ready: None,
             phases: Vec::new(),
             receipt: None,
@@ -99,6 +125,7 @@ impl TrialRecord {
             traceback: None,
             status: None,
             reason: None,
+            log_tail: None,
             wall_ns: None,
             watched_ns: None,
             runner_cpu_ns: None,
@@ -191,17 +218,20 @@ impl RunState {
     pub fn apply(&mut self, event: &TrialEvent) {
         match event {
             TrialEvent::SessionStarted { session, .. } => self.sessions = session + 1,
-            TrialEvent::TrialStarted { trial, unix_ms } => {
-                self.by_id.insert(trial.id.clone(), self.trials.len());
-                let attempts = self.attempts.entry((trial.case.clone(), trial.block)).or_default();
-                *attempts = (*attempts).max(trial.attempt + 1);
-                self.trials.push(TrialRecord::new(trial.clone(), *unix_ms));
+            TrialEvent::TrialStarted { trial, unix_ms } => self.begin(trial, *unix_ms),
+            TrialEvent::TrialSkipped { trial, reason, unix_ms } => {
+                self.begin(trial, *unix_ms);
+                if let Some(record) = self.record(&trial.id) {
+                    record.status = Some(Status::Skipped);
+                    record.reason = Some(reason.clone());
+                }
             }
-            TrialEvent::WorkerSpawned { trial, pid, spawned_ns, cpus } => {
+            TrialEvent::WorkerSpawned { trial, pid, spawned_ns, cpus, limits } => {
                 if let Some(record) = self.record(trial) {
                     record.pid = Some(*pid);
                     record.spawned_ns = Some(*spawned_ns);
                     record.cpus.clone_from(cpus);
+                    record.limits.clone_from(limits);
                 }
             }
             TrialEvent::Worker { trial, message } => {
@@ -214,10 +244,19 @@ impl RunState {
                     record.resources = Some(resources.clone());
                 }
             }
-            TrialEvent::TrialEnded { trial, status, reason, wall_ns, watched_ns, runner_cpu_ns } => {
+            TrialEvent::TrialEnded {
+                trial,
+                status,
+                reason,
+                log_tail,
+                wall_ns,
+                watched_ns,
+                runner_cpu_ns,
+            } => {
                 if let Some(record) = self.record(trial) {
                     record.status = Some(*status);
                     record.reason.clone_from(reason);
+                    record.log_tail.clone_from(log_tail);
                     record.wall_ns = Some(*wall_ns);
                     record.watched_ns = Some(*watched_ns);
                     record.runner_cpu_ns = Some(*runner_cpu_ns);
@@ -237,6 +276,16 @@ impl RunState {
             TrialEvent::BlockJudged { case, block, attempt, pairs } => {
                 self.judged.insert((case.clone(), *block, *attempt), pairs.clone());
             }
+            TrialEvent::BlockNoise { case, block, attempt, session, began_unix_ms, noise } => {
+                self.noise.push(BlockRecord {
+                    case: case.clone(),
+                    block: *block,
+                    attempt: *attempt,
+                    session: *session,
+                    began_unix_ms: *began_unix_ms,
+                    noise: noise.clone(),
+                });
+            }
             TrialEvent::BlocksFixed { case, blocks, wanted, comparisons, pilot } => {
                 // A number is fixed once: whatever a journal says later comes too late.
                 self.fixed.entry(case.clone()).or_insert_with(|| Decision {
@@ -248,6 +297,13 @@ impl RunState {
             }
             TrialEvent::RunFinished { .. } => self.finished = true,
         }
+    }
+
+    fn begin(&mut self, trial: &Trial, unix_ms: u64) {
+        self.by_id.insert(trial.id.clone(), self.trials.len());
+        let attempts = self.attempts.entry((trial.case.clone(), trial.block)).or_default();
+        *attempts = (*attempts).max(trial.attempt + 1);
+        self.trials.push(TrialRecord::new(trial.clone(), unix_ms));
     }
 
     fn record(&mut self, id: &str) -> Option<&mut TrialRecord> {

@@ -7,6 +7,7 @@ use ndarray::{Array1, Array2};
 use safetensors::{Dtype, SafeTensors};
 
 use super::TaskError;
+use crate::guard::file::{self, LARGEST_OUTPUTS};
 
 /// What a worker handed in. Nothing is trusted: every reading checks type, shape and finiteness.
 #[derive(Debug, Default)]
@@ -27,7 +28,8 @@ impl Outputs {
     pub fn read(path: &Path) -> Result<Self, TaskError> {
         let unreadable =
             |message: String| TaskError::Unreadable { path: path.display().to_string(), message };
-        let bytes = std::fs::read(path).map_err(|e| unreadable(e.to_string()))?;
+        let file = file::open_no_link(path, LARGEST_OUTPUTS).map_err(|e| unreadable(e.to_string()))?;
+        let bytes = file::read_up_to(file, LARGEST_OUTPUTS).map_err(|e| unreadable(e.to_string()))?;
         let tensors = SafeTensors::deserialize(&bytes).map_err(|e| unreadable(e.to_string()))?;
         let raw = |view: safetensors::tensor::TensorView<'_>| Raw {
             dtype: view.dtype(),
@@ -68,7 +70,13 @@ impl Outputs {
         (rows, columns): (usize, usize),
     ) -> Result<Array2<f64>, TaskError> {
         let values = self.numbers(name, &[rows, columns])?;
-        Ok(Array2::from_shape_vec((rows, columns), values).expect("the shape was checked"))
+        let fits = Array2::from_shape_vec((rows, columns), values);
+        // An empty tensor may claim any extent in its other dimension, also one that no array can have.
+        fits.map_err(|_| TaskError::Shape {
+            name,
+            found: format!("[{rows}, {columns}]"),
+            expected: "a matrix that fits into memory".to_owned(),
+        })
     }
 
     /// Finite numbers of any shape, row-major.

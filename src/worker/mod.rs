@@ -1,8 +1,11 @@
 //! Workers: the protocol, the native worker's loop, and the parent's handle on a worker process.
 
+pub mod cgroup;
 pub mod channel;
 pub mod clock;
 pub mod handle;
+pub mod interrupt;
+pub mod limits;
 pub mod measure;
 pub mod native;
 pub mod process;

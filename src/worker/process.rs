@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 
 use super::protocol::Memory;
 
@@ -32,6 +33,52 @@ pub fn descendants(of: u32) -> Vec<u32> {
         next += 1;
     }
     found
+}
+
+/// The processes whose working folder is in a folder, or was before it was removed.
+pub fn working_in(folder: &Path) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let working =
+        |pid: &u32| fs::read_link(format!("/proc/{pid}/cwd")).is_ok_and(|cwd| cwd.starts_with(folder));
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(working).collect()
+}
+
+/// Waits until a child of this process has ended, and leaves its exit status to others.
+pub fn await_exit(child: u32) {
+    use rustix::process::{WaitId, WaitIdOptions, waitid};
+    let Some(pid) = pid(child) else { return };
+    let until = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+    while matches!(waitid(WaitId::Pid(pid), until), Err(rustix::io::Errno::INTR)) {}
+}
+
+/// Takes the exit statuses of children that have ended: of orphans that this process adopted.
+pub fn reap() {
+    use rustix::process::{WaitOptions, wait};
+    while let Ok(Some(_)) = wait(WaitOptions::NOHANG) {}
+}
+
+/// Has the orphans among this process's descendants become its children, where it can find them. Elsewhere than on Linux they do not.
+pub fn adopt_orphans() {
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_child_subreaper(Some(rustix::process::getpid()));
+}
+
+/// Kills a process; one that is gone already is no error.
+pub fn kill(of: u32) {
+    if let Some(pid) = pid(of) {
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
+    }
+}
+
+/// Kills a process group; one that is gone already is no error.
+pub fn kill_group(of: u32) {
+    if let Some(pid) = pid(of) {
+        let _ = rustix::process::kill_process_group(pid, rustix::process::Signal::KILL);
+    }
+}
+
+fn pid(of: u32) -> Option<rustix::process::Pid> {
+    i32::try_from(of).ok().and_then(rustix::process::Pid::from_raw)
 }
 
 /// The parent of a process. Its name, which comes before in the line, may hold anything, also parentheses.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -33,11 +34,14 @@ def serve(channel: Channel, stdin: BinaryIO, folder: Path) -> None:
         channel.send("unsupported", reason=_printable(str(refusal)))
     # A library that calls `sys.exit` must not pass for a worker that finished.
     except (Exception, SystemExit) as error:
+        told = _printable("".join(traceback.format_exception(error)))
+        # Into the log too, among what libraries wrote before.
+        print(told, file=sys.stderr, flush=True)
         channel.send(
             "failed",
             kind=type(error).__name__,
             message=_printable(str(error) or type(error).__name__),
-            traceback=_printable("".join(traceback.format_exception(error))),
+            traceback=told,
         )
 
 

@@ -15,7 +15,6 @@ mod scale;
 mod split;
 mod tensor;
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use ndarray::Array2;
@@ -31,6 +30,7 @@ pub use tensor::TensorDtype;
 
 use super::error::DataError;
 use crate::files::{sha256, sha256_file};
+use crate::guard::file::{self, LARGEST_MANIFEST};
 use tensor::Element;
 
 /// A prepared bundle on disk, of which the manifest is read.
@@ -48,7 +48,7 @@ impl Bundle {
     /// The manifest cannot be read, has another version, or names a file by anything but its hash.
     pub fn open(manifest_path: &Path) -> Result<Self, DataError> {
         let path = manifest_path.to_owned();
-        let bytes = fs::read(&path).map_err(DataError::io("read", &path))?;
+        let bytes = file::read(&path, LARGEST_MANIFEST).map_err(DataError::io("read", &path))?;
         let manifest: Manifest = serde_json::from_slice(&bytes)
             .map_err(|source| DataError::Manifest { path: path.clone(), source })?;
         if manifest.schema_version != SCHEMA_VERSION {
@@ -169,7 +169,13 @@ impl Bundle {
     fn matrix<T: Element>(&self, name: &str) -> Result<Array2<T>, DataError> {
         let values = self.read(name, 2)?;
         let shape = &self.role(name)?.shape;
-        Ok(Array2::from_shape_vec((shape[0], shape[1]), values).expect("the tensor has the role's shape"))
+        let (rows, columns) = (shape[0], shape[1]);
+        // An empty tensor may claim any extent in its other dimension, also one that no array can have.
+        Array2::from_shape_vec((rows, columns), values).map_err(|_| DataError::Tensor {
+            role: name.to_owned(),
+            found: format!("{shape:?}"),
+            wanted: "a matrix that fits into memory".to_owned(),
+        })
     }
 
     fn read<T: Element>(&self, name: &str, dimensions: usize) -> Result<Vec<T>, DataError> {

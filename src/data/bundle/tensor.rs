@@ -1,6 +1,5 @@
 //! Numbers to and from safetensors files of one tensor each, little-endian and row-major.
 
-use std::fs;
 use std::path::Path;
 
 use safetensors::SafeTensors;
@@ -11,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::manifest::Role;
 use crate::data::dataset::bytes;
 use crate::data::error::DataError;
+use crate::guard::file;
 
 /// The type of a tensor's elements.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -119,7 +119,7 @@ pub fn read<T: Element>(
 ) -> Result<Vec<T>, DataError> {
     let unlike = |found: String, wanted: String| DataError::Tensor { role: name.to_owned(), found, wanted };
     let describe = |dtype: &dyn std::fmt::Debug, shape: &[usize]| format!("{dtype:?} {shape:?}");
-    let bytes = fs::read(path).map_err(DataError::io("read", path))?;
+    let bytes = file::read(path, u64::MAX).map_err(DataError::io("read", path))?;
     let safetensors = |source| DataError::Safetensors { path: path.to_owned(), source };
     let file = SafeTensors::deserialize(&bytes).map_err(safetensors)?;
     let tensor = file.tensor(&role.tensor).map_err(safetensors)?;

@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use std::fs;
+
 use super::*;
 use crate::data::dataset::{Dataset, Target, TargetKind};
 use crate::data::source::Source;

@@ -6,12 +6,12 @@ mod parquet;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::Path;
 
 use super::dataset::{Dataset, Target, TargetKind};
 use super::error::DataError;
 use super::table::Table;
+use crate::guard::file::{self, LARGEST_DATA};
 
 /// How the files of a catalogue's entry are laid out.
 #[derive(Debug, Clone, Copy)]
@@ -62,14 +62,17 @@ pub struct File {
 impl File {
     /// The content, unpacked where the name ends in `.gz`.
     fn content(&self) -> Result<Cow<'_, [u8]>, DataError> {
+        self.content_up_to(LARGEST_DATA)
+    }
+
+    fn content_up_to(&self, limit: u64) -> Result<Cow<'_, [u8]>, DataError> {
         if !self.name.to_lowercase().ends_with(".gz") {
             return Ok(Cow::Borrowed(&self.bytes));
         }
-        let mut content = Vec::new();
-        flate2::read::MultiGzDecoder::new(self.bytes.as_slice())
-            .read_to_end(&mut content)
-            .map_err(DataError::io("unpack", Path::new(&self.name)))?;
-        Ok(Cow::Owned(content))
+        // A megabyte can unpack to a gigabyte: the limit holds while it is unpacked.
+        file::read_up_to(flate2::read::MultiGzDecoder::new(self.bytes.as_slice()), limit)
+            .map(Cow::Owned)
+            .map_err(DataError::io("unpack", Path::new(&self.name)))
     }
 }
 
@@ -164,6 +167,18 @@ mod tests {
         let short = [file("x.csv", b"1 2\n3 4\n"), file("y.csv", b"5\n")];
         let error = decode("d", TargetKind::Continuous, pair, &short).unwrap_err().to_string();
         assert_eq!(error, "d is malformed: it has 4 feature values, but 1 targets and 2 columns");
+    }
+
+    #[test]
+    fn what_unpacks_to_more_than_the_limit_is_refused() {
+        // Several members, each small: the sum counts.
+        let bomb: Vec<u8> = (0..4).flat_map(|_| gzip(&"0".repeat(1 << 20))).collect();
+        assert!(bomb.len() < 1 << 14);
+        let bomb = file("bomb.csv.gz", &bomb);
+        assert_eq!(bomb.content_up_to(4 << 20).unwrap().len(), 4 << 20);
+        let error = bomb.content_up_to((4 << 20) - 1).unwrap_err();
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert_eq!(source, "it is larger than the limit of 4.0 MiB");
     }
 
     #[test]

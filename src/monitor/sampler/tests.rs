@@ -4,7 +4,8 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::*;
-use crate::worker::handle::{Handle, Interrupt, Start};
+use crate::worker::handle::{Handle, Message, Start};
+use crate::worker::interrupt::Interrupt;
 
 const MIB: u64 = 1 << 20;
 
@@ -33,9 +34,10 @@ impl Watched {
             environment: vec![("PATH".to_owned(), std::env::var("PATH").unwrap())],
             cpus: Vec::new(),
             memory_bytes,
+            cgroup: None,
             log: folder.path().join("log"),
         };
-        let handle = Handle::start(&start, "{}", &Interrupt::default(), sampler.clone()).unwrap();
+        let handle = Handle::start(&start, "{}".to_owned(), &Interrupt::default(), sampler.clone()).unwrap();
         let mut watched = Self { sampler, handle, lines: Vec::new(), over_memory: None, _folder: folder };
         let deadline = Instant::now() + Duration::from_secs(120);
         loop {
@@ -315,8 +317,7 @@ fn time_causes_readings_too_and_their_cost_is_told() {
 fn without_an_interval_events_alone_cause_readings() {
     let monitor = Arc::new(Monitor::open(None, None));
     let sampler = Sampler::new(&monitor, "cpu", u64::MAX);
-    let (alarm, _heard) = mpsc::channel();
-    sampler.spawned(std::process::id(), 0, &alarm);
+    sampler.spawned(std::process::id(), 0, Alarm::unheard());
     for line in [
         r#"{"event":"phase_begin","phase":"fit","monotonic_ns":1}"#,
         r#"{"event":"samples","phase":"fit"}"#,
@@ -347,11 +348,10 @@ fn what_is_absent_says_why() {
     assert!(Sampler::new(&monitor, "cpu", 1).finish().is_none(), "nothing was started");
     drop(cut);
     let sampler = Sampler::new(&monitor, "cuda", u64::MAX);
-    let (alarm, _heard) = mpsc::channel();
     let mut child = std::process::Command::new("true").spawn().unwrap();
     let pid = child.id();
     child.wait().unwrap();
-    sampler.spawned(pid, 0, &alarm);
+    sampler.spawned(pid, 0, Alarm::unheard());
     let resources = sampler.finish().unwrap();
     assert_eq!(resources.total.mean_rss_bytes, None);
     assert_eq!(resources.total.counters.cpu_ns.unwrap_or(0), 0);
