@@ -92,6 +92,7 @@ fn manifest(shape: Shape) -> Manifest {
         doctor: None,
         imported: None,
         build: BTreeMap::new(),
+        sampling_ns: None,
         limits: Some(Limits {
             timeout_ns: 120_000_000_000,
             memory_bytes: 4 << 30,

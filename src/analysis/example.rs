@@ -111,6 +111,7 @@ pub fn manifest() -> Manifest {
         doctor: None,
         imported: None,
         build: BTreeMap::new(),
+        sampling_ns: None,
         limits: None,
         git: None,
         implementations: BTreeMap::new(),

@@ -33,7 +33,7 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<Exit, Failure> {
     let mut folder = run::open(&results_folder(&args.places.results)?, args.fresh, &prepared, &text)?;
     logging::to_file(&folder.path.join("run.log"));
 
-    let end = execute(&plan, &prepared, &mut folder, &interrupt, args.quiet, false)?;
+    let end = execute(&plan, &prepared, &mut folder, &interrupt, args.quiet, false, false)?;
     parquet::write_all(&folder.path, &folder.manifest, &folder.state)?;
     let evidence = Evidence::read(&folder.path)?;
     let build = native::BUILD.to_owned();

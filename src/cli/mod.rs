@@ -126,6 +126,9 @@ struct RunArgs {
     /// Keeps the raw outputs of every trial.
     #[arg(long)]
     keep_outputs: bool,
+    /// Keeps every reading of what trials cost, in `resources.parquet`.
+    #[arg(long)]
+    timeline: bool,
     /// Leaves out cases from the end until the budget holds, instead of refusing the spec.
     #[arg(long)]
     trim: bool,

@@ -208,6 +208,7 @@ fn manifest(
         doctor: None,
         imported: None,
         build: native::build_facts(),
+        sampling_ns: protocol.sampling.map(|i| u64::try_from(i.as_nanos()).unwrap_or(u64::MAX)),
         limits: Some(Limits {
             timeout_ns: u64::try_from(protocol.timeout.as_nanos()).unwrap_or(u64::MAX),
             memory_bytes: protocol.memory_bytes,

@@ -1,6 +1,7 @@
 //! `benchrun SPEC…`: load → check → plan → prepare → execute → store → compare → report.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::against::OldBuild;
 use super::compare::{carry_calibration, report};
@@ -12,13 +13,14 @@ use crate::analysis::comparison::{Options, compare};
 use crate::analysis::evidence::Evidence;
 use crate::executor::{Execution, RunEnd};
 use crate::monitor::machine::Machine;
+use crate::monitor::sampler::Monitor;
 use crate::plan::Plan;
 use crate::plan::estimate::fit_budget;
 use crate::report::progress::{Expected, Progress};
 use crate::spec::Spec;
 use crate::store::manifest::Manifest;
 use crate::store::run_folder::{NotContinued, RunFolder};
-use crate::store::{parquet, rows};
+use crate::store::{parquet, rows, timeline};
 use crate::worker::interrupt::Interrupt;
 
 /// Runs every spec in turn.
@@ -87,7 +89,8 @@ fn one(
     }
     logging::to_file(&folder.path.join("run.log"));
 
-    let end = execute(&plan, &prepared, &mut folder, interrupt, args.quiet, args.keep_outputs)?;
+    let end =
+        execute(&plan, &prepared, &mut folder, interrupt, args.quiet, args.keep_outputs, args.timeline)?;
     parquet::write_all(&folder.path, &folder.manifest, &folder.state)?;
     let (mut comparison, conditions) = compare(&Evidence::read(&folder.path)?, &Options::default());
     parquet::write_parity(&folder.path, &[rows::contract(&folder.state), conditions].concat())?;
@@ -111,14 +114,17 @@ pub fn execute(
     interrupt: &Interrupt,
     quiet: bool,
     keep_outputs: bool,
+    keep_timeline: bool,
 ) -> Result<RunEnd, Failure> {
     let expected = Expected::new(plan, &folder.state);
     let progress = Progress::start(expected, folder.state.counted_trials(), quiet);
+    let timeline = keep_timeline.then(|| folder.path.join(timeline::FOLDER));
     let execution = Execution {
         plan,
         folder,
         bundles: prepared.bundles_by_case(plan),
         launchers: &prepared.launchers,
+        monitor: Arc::new(Monitor::open(plan.spec.protocol.sampling, timeline)),
         cpus: prepared.cpus.clone(),
         cgroup: prepared.cgroup.clone(),
         interrupt,

@@ -14,6 +14,7 @@ pub const SCHEMAS: &[(&str, fn() -> Schema)] = &[
     ("bundle", || schema_for!(crate::data::bundle::Manifest)),
     ("manifest", || schema_for!(crate::store::manifest::Manifest)),
     ("trial_row", || schema_for!(crate::store::rows::TrialRow)),
+    ("phase_row", || schema_for!(crate::store::resources::PhaseRow)),
     ("sample_row", || schema_for!(crate::store::rows::SampleRow)),
     ("parity_row", || schema_for!(crate::store::rows::ParityRow)),
     ("block_row", || schema_for!(crate::store::rows::BlockRow)),

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::monitor::noise::Noise;
+use crate::monitor::usage::Resources;
 use crate::plan::stopping::PilotSpread;
 use crate::task::{Check, Scores};
 use crate::worker::limits::Limits;
@@ -49,6 +50,13 @@ pub enum TrialEvent {
         trial: String,
         /// What it said.
         message: WorkerEvent,
+    },
+    /// What the trial cost, as the runner saw it. Comes before its end.
+    TrialResources {
+        /// The trial's id.
+        trial: String,
+        /// What it cost.
+        resources: Resources,
     },
     /// The trial is over.
     TrialEnded {

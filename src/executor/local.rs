@@ -1,6 +1,7 @@
 //! One trial on this machine: a fresh worker process, watched until it ends.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::ExecutorError;
@@ -9,7 +10,10 @@ use super::event::{Status, Trial, TrialEvent};
 use super::outcome::{Outcome, from_exit, from_failure, log_tail, out_of_memory};
 use crate::files::sha256_reader;
 use crate::guard::file::{LARGEST_OUTPUTS, open_below};
+use crate::monitor::sampler::{Monitor, Sampler};
+use crate::monitor::usage::Resources;
 use crate::store::journal::unix_ms;
+use crate::store::timeline;
 use crate::worker::clock::{Clock, SystemClock};
 use crate::worker::handle::{End, Handle, Message, Start};
 use crate::worker::interrupt::Interrupt;
@@ -65,12 +69,18 @@ impl Ended {
 ///
 /// # Errors
 /// The journal cannot be written. Everything that goes wrong with the worker is a status.
-pub fn run(job: &Job, interrupt: &Interrupt, sink: &mut Sink<'_>) -> Result<Ended, ExecutorError> {
+pub fn run(
+    job: &Job,
+    monitor: &Arc<Monitor>,
+    interrupt: &Interrupt,
+    sink: &mut Sink<'_>,
+) -> Result<Ended, ExecutorError> {
     let id = &job.trial.id;
     sink(vec![TrialEvent::TrialStarted { trial: job.trial.clone(), unix_ms: unix_ms() }])?;
     let began = SystemClock.wall_ns();
     let talk = Conversation::new(&job.request.phases);
-    let mut watch = Watch { job, talk, outputs: None, ready: None, receipt: None };
+    let sampler = Sampler::new(monitor, &job.request.device, job.start.memory_bytes);
+    let mut watch = Watch { job, talk, sampler, resources: None, outputs: None, ready: None, receipt: None };
     let outcome = watch.run(interrupt, sink)?;
     // The reason has its end by now.
     let _ = crate::guard::log::shorten(&job.start.log);
@@ -80,7 +90,12 @@ pub fn run(job: &Job, interrupt: &Interrupt, sink: &mut Sink<'_>) -> Result<Ende
     let watched =
         watch.ready.map_or((0, 0), |ready| (ended.wall_ns - ready.wall_ns, ended.cpu_ns - ready.cpu_ns));
     let (watched_ns, runner_cpu_ns) = watched;
-    sink(vec![TrialEvent::TrialEnded {
+    if let Some(folder) = &monitor.timeline {
+        timeline::keep(folder, id, &watch.sampler.timeline())?;
+    }
+    let resources = watch.resources.take();
+    let resources = resources.map(|resources| TrialEvent::TrialResources { trial: id.clone(), resources });
+    let ended = TrialEvent::TrialEnded {
         trial: id.clone(),
         status: outcome.status,
         reason: outcome.reason.clone(),
@@ -88,7 +103,8 @@ pub fn run(job: &Job, interrupt: &Interrupt, sink: &mut Sink<'_>) -> Result<Ende
         wall_ns,
         watched_ns,
         runner_cpu_ns,
-    }])?;
+    };
+    sink(resources.into_iter().chain([ended]).collect())?;
     let outputs = watch.outputs.filter(|_| outcome.status == Status::Ok);
     let outputs = outputs.map(|(relative, _)| job.request.output_dir.join(relative));
     Ok(Ended { outcome, was_ready: watch.talk.is_ready(), outputs })
@@ -98,6 +114,9 @@ pub fn run(job: &Job, interrupt: &Interrupt, sink: &mut Sink<'_>) -> Result<Ende
 struct Watch<'j> {
     job: &'j Job,
     talk: Conversation<'j>,
+    sampler: Arc<Sampler>,
+    /// What the trial cost, once it is over.
+    resources: Option<Resources>,
     /// The file of the outputs, below the trial's folder, and its hash as the worker told it.
     outputs: Option<(PathBuf, String)>,
     /// The runner's clocks when the worker was ready.
@@ -130,7 +149,7 @@ impl Watch<'_> {
     fn run(&mut self, interrupt: &Interrupt, sink: &mut Sink<'_>) -> Result<Outcome, ExecutorError> {
         let deadline = Instant::now() + self.job.timeout;
         let request = serde_json::to_string(&self.job.request).map_err(std::io::Error::from)?;
-        let handle = match Handle::start(&self.job.start, request, interrupt) {
+        let handle = match Handle::start(&self.job.start, request, interrupt, self.sampler.clone()) {
             Ok(handle) => handle,
             Err(error) => {
                 let program = self.job.start.program.display();
@@ -158,6 +177,10 @@ impl Watch<'_> {
             let (events, ended) = self.read(messages);
             if !events.is_empty() {
                 sink(events)?;
+            }
+            if ended.is_some() {
+                // Before the process is waited for: its id may be another's afterwards.
+                self.resources = self.sampler.finish();
             }
             let (end, outcome) = match ended {
                 None => continue,
@@ -203,6 +226,15 @@ impl Watch<'_> {
                 Message::TimedOut => {
                     let outcome = Outcome::timed_out(self.job.timeout);
                     return (events, Some(Last::Killed(outcome)));
+                }
+                Message::OverMemory { bytes } => {
+                    let shown = |bytes| bytesize::ByteSize::b(bytes).display().iec();
+                    let reason = format!(
+                        "the worker and its children held {} together, but may hold {}",
+                        shown(bytes),
+                        shown(self.job.start.memory_bytes)
+                    );
+                    return (events, Some(Last::Killed(Outcome::new(Status::OutOfMemory, reason))));
                 }
                 Message::Interrupted => {
                     let outcome = Outcome::new(Status::Interrupted, "the run was interrupted".to_owned());

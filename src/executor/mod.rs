@@ -13,11 +13,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
 use crate::data::bundle::{Bundle, TEST_FEATURES};
 use crate::monitor::noise::Watch;
+use crate::monitor::sampler::Monitor;
 use crate::monitor::system::System;
 use crate::plan::{Arm, Case, Plan, order, seed, trial_id};
 use crate::store::StoreError;
@@ -91,6 +93,8 @@ pub struct Execution<'e> {
     pub bundles: HashMap<&'e str, Vec<&'e Bundle>>,
     /// How each implementation's workers are started.
     pub launchers: &'e BTreeMap<String, Launcher>,
+    /// What trials are watched with.
+    pub monitor: Arc<Monitor>,
     /// The CPUs of a trial.
     pub cpus: Vec<usize>,
     /// Where trials get control groups; none where the system has no writable ones.
@@ -315,8 +319,8 @@ impl Execution<'_> {
     ) -> Result<Ended, ExecutorError> {
         let job = self.job(case, arm, (block, attempt), session, position)?;
         let id = job.trial.id.clone();
-        let interrupt = self.interrupt.clone();
-        let mut ended = local::run(&job, &interrupt, &mut |events| self.emit(events))?;
+        let (monitor, interrupt) = (self.monitor.clone(), self.interrupt.clone());
+        let mut ended = local::run(&job, &monitor, &interrupt, &mut |events| self.emit(events))?;
         end_orphans();
         if let Some(path) = &ended.outputs {
             match judge::score(self.record(case), self.bundle(case, block), path) {
@@ -416,6 +420,7 @@ fn log(event: &TrialEvent) {
         TrialEvent::TrialStarted { .. }
         | TrialEvent::WorkerSpawned { .. }
         | TrialEvent::Worker { .. }
+        | TrialEvent::TrialResources { .. }
         | TrialEvent::TrialScored { .. }
         | TrialEvent::BlockNoise { .. } => {}
     }

@@ -117,6 +117,7 @@ impl Import {
             machine: machine.filter(|m| files.iter().all(|f| f.machine.as_ref() == Some(m))),
             imported: Some(Imported { files: hashes, tool }),
             build: BTreeMap::new(),
+            sampling_ns: None,
             limits: None,
             git: None,
             implementations: BTreeMap::new(),

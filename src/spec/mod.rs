@@ -59,6 +59,8 @@ pub struct Protocol {
     pub timeout: Duration,
     /// The memory of one trial.
     pub memory_bytes: u64,
+    /// The time between two readings of what a trial costs; none for readings at its events alone.
+    pub sampling: Option<Duration>,
     /// How often a block is begun anew because an environment failed.
     pub retries: u32,
     /// After so many equal failures in a row an implementation is given up; 0 is never.

@@ -8,6 +8,8 @@ use super::raw::{RawBatchSize, RawProtocol};
 use super::{BatchSize, Protocol};
 use crate::worker::protocol::Repeat;
 
+/// Readings more often than this would cost more than they tell.
+const SHORTEST_SAMPLING: Duration = Duration::from_millis(10);
 /// The longest time that can be asked for: a year. No run is that long, and a clock has no place for times that are much longer.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
@@ -26,6 +28,10 @@ pub fn protocol(raw: &RawProtocol, place: &Place, problems: &mut Vec<Problem>) -
             .ok()
     };
     let budget = raw.budget.as_deref().map(|text| duration(text, &place.at("budget")));
+    let sampling = match raw.sampling.as_str() {
+        "off" => Some(None),
+        text => duration(text, &place.at("sampling")).map(Some),
+    };
     let timeout = duration(&raw.timeout, &place.at("timeout"));
     let predict = super::raw::RawRepeat {
         warmup: raw.predict.warmup,
@@ -48,6 +54,15 @@ pub fn protocol(raw: &RawProtocol, place: &Place, problems: &mut Vec<Problem>) -
                 format!("`min_samples` is {min}, but must be at most `max_samples`, {}", repeat.max_samples);
             problems.push(Problem::value(&place.at(name).at("min_samples"), message));
         }
+    }
+    if let Some(Some(interval)) = sampling.filter(|interval| interval.is_some_and(|i| i < SHORTEST_SAMPLING))
+    {
+        let message = format!(
+            "`protocol.sampling` is \"{}\", but must be \"off\" or at least \"{}\"",
+            humantime::format_duration(interval),
+            humantime::format_duration(SHORTEST_SAMPLING)
+        );
+        problems.push(Problem::value(&place.at("sampling"), message));
     }
     for (name, asked) in [("timeout", timeout), ("budget", budget.flatten())] {
         if asked.is_some_and(|asked| asked > LONGEST) {
@@ -96,6 +111,7 @@ pub fn protocol(raw: &RawProtocol, place: &Place, problems: &mut Vec<Problem>) -
         seed: raw.seed.unsigned_abs(),
         timeout: timeout?,
         memory_bytes: memory.ok()?.as_u64(),
+        sampling: sampling?,
         retries: raw.retries,
         give_up_after: raw.give_up_after,
         fit: fit?,

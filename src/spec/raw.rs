@@ -47,6 +47,8 @@ pub struct RawProtocol {
     pub timeout: String,
     /// The memory one trial may use, for example "4GiB".
     pub memory: String,
+    /// The time between two readings of what a trial costs, for example "100ms" (at least "10ms"); "off" reads at the phases' ends alone.
+    pub sampling: String,
     /// How often a block is begun anew because a worker died or failed before it was ready, with pauses of 1 s, 2 s, 4 s and so on. A worker
     /// that was ready is never repeated.
     #[schemars(range(max = 10))]
@@ -72,6 +74,7 @@ impl Default for RawProtocol {
             seed: 42,
             timeout: "2min".to_owned(),
             memory: "4GiB".to_owned(),
+            sampling: "100ms".to_owned(),
             retries: 0,
             give_up_after: 3,
             dtype: None,

@@ -57,6 +57,9 @@ pub struct Manifest {
     pub imported: Option<Imported>,
     /// How the runner was built.
     pub build: BTreeMap<String, String>,
+    /// The time between two readings of what a trial costs, in nanoseconds; none where they are read at their events alone.
+    #[serde(default)]
+    pub sampling_ns: Option<u64>,
     /// How trials were limited; foreign results lack it.
     pub limits: Option<Limits>,
     /// The commit of the spec's folder, where it is in a git repository.

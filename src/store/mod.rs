@@ -4,9 +4,11 @@ pub mod calibration;
 pub mod journal;
 pub mod manifest;
 pub mod parquet;
+pub mod resources;
 pub mod rows;
 pub mod run_folder;
 pub mod state;
+pub mod timeline;
 
 use std::io;
 use std::path::PathBuf;

@@ -13,12 +13,14 @@ use polars::prelude::{
 use super::manifest::{Manifest, SCHEMA_VERSION, is_read};
 use super::rows::{self, BlockRow, ParityRow, SampleRow, TrialRow};
 use super::state::RunState;
-use super::{StoreError, journal};
+use super::{StoreError, journal, resources, timeline};
 use crate::guard::file;
 
 const TRIALS: &str = "trials.parquet";
 const SAMPLES: &str = "samples.parquet";
 const PARITY: &str = "parity.parquet";
+const PHASES: &str = "phases.parquet";
+const RESOURCES: &str = "resources.parquet";
 const BLOCKS: &str = "blocks.parquet";
 
 /// The tables of one run.
@@ -82,15 +84,23 @@ const VERSION: &str = "benchrun.schema_version";
 const JOURNAL_BYTES: &str = "benchrun.journal_bytes";
 const FINISHED: &str = "benchrun.finished";
 
-/// Writes the blocks, trials, samples and contract rows that a run's journal told.
+/// Writes what a run's journal told: blocks, trials, samples, contract rows, the phases' costs; and the timeline where one was kept.
 ///
 /// # Errors
 /// A file cannot be written.
 pub fn write_all(folder: &Path, manifest: &Manifest, state: &RunState) -> Result<(), StoreError> {
+    let phases = resources::phase_columns(&resources::phases(state));
+    write(&folder.join(PHASES), [DataFrame::new_infer_height(phases)], Vec::new())?;
+    let timelines = resources::timeline_frames(folder, state)?;
+    if !timelines.is_empty() {
+        write(&folder.join(RESOURCES), timelines, Vec::new())?;
+    }
     let noise = blocks(&rows::blocks(state));
     write(&folder.join(BLOCKS), [DataFrame::new_infer_height(noise)], Vec::new())?;
     let rows = (&rows::trials(manifest, state)[..], rows::samples(state), &rows::contract(state)[..]);
-    write_rows(folder, rows, state.finished)
+    write_rows(folder, rows, state.finished)?;
+    // A run that can be continued needs them again.
+    if state.finished { timeline::clear(&folder.join(timeline::FOLDER)) } else { Ok(()) }
 }
 
 /// Writes some rows as a run's tables. The trials come last: they say how far in the journal the tables reach. Samples may be made as
@@ -183,7 +193,7 @@ fn in_one(frames: impl IntoIterator<Item = PolarsResult<DataFrame>>) -> PolarsRe
 }
 
 /// One column from a field of every row.
-fn column<'r, R, T>(name: &str, rows: &'r [R], field: impl Fn(&'r R) -> T) -> Column
+pub(super) fn column<'r, R, T>(name: &str, rows: &'r [R], field: impl Fn(&'r R) -> T) -> Column
 where
     Series: FromIterator<Option<T::Item>>,
     T: Cell,
@@ -192,7 +202,7 @@ where
 }
 
 /// A value that may be null.
-trait Cell {
+pub(super) trait Cell {
     type Item;
     fn cell(self) -> Option<Self::Item>;
 }
@@ -278,6 +288,10 @@ fn trials(rows: &[TrialRow]) -> Vec<Column> {
         column("outputs_sha256", rows, |r| &r.outputs_sha256),
         column("confusion_matrix", rows, |r| &r.confusion_matrix),
     ];
+    columns.extend(resources::usage_columns(rows, |r| &r.usage));
+    columns.push(column("resource_samples", rows, |r| r.resource_samples));
+    columns.push(column("sampling_cpu_ns", rows, |r| r.sampling_cpu_ns));
+    columns.push(column("resources_absent", rows, |r| &r.resources_absent));
     let metrics: BTreeSet<&String> = rows.iter().flat_map(|r| r.metrics.keys()).collect();
     columns.extend(
         metrics

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::manifest::{CaseRecord, Manifest};
+use super::resources::UsageRow;
 use super::state::{BlockRecord, RunState, TrialRecord};
 use crate::executor::event::Status;
 use crate::task::Check;
@@ -101,6 +102,15 @@ pub struct TrialRow {
     pub outputs_sha256: Option<String>,
     /// Classification: rows of each class (outer) by the label they were given (inner), as JSON.
     pub confusion_matrix: Option<String>,
+    /// What it cost, as the runner saw it.
+    #[serde(flatten)]
+    pub usage: UsageRow,
+    /// Readings that time caused, beside those at the worker's events.
+    pub resource_samples: Option<u64>,
+    /// CPU time of the runner for all readings, in nanoseconds.
+    pub sampling_cpu_ns: Option<u64>,
+    /// Why figures of the cost are null, by their group, as JSON.
+    pub resources_absent: Option<String>,
     /// The task's metrics; one column `metric_<name>` each.
     pub metrics: BTreeMap<String, f64>,
 }
@@ -357,6 +367,10 @@ fn trial_row(manifest: &Manifest, case: &CaseRecord, record: &TrialRecord, count
             .as_ref()
             .filter(|s| !s.confusion.is_empty())
             .and_then(|s| serde_json::to_string(&s.confusion).ok()),
+        usage: record.resources.as_ref().map(|r| (&r.total).into()).unwrap_or_default(),
+        resource_samples: record.resources.as_ref().map(|r| r.samples),
+        sampling_cpu_ns: record.resources.as_ref().map(|r| r.sampling_cpu_ns),
+        resources_absent: record.resources.as_ref().and_then(|r| serde_json::to_string(&r.absent).ok()),
         metrics: record.scores.as_ref().map(|s| s.metrics.clone()).unwrap_or_default(),
         ..empty_row(manifest, case, &record.trial.implementation)
     }
@@ -411,6 +425,10 @@ pub fn empty_row(manifest: &Manifest, case: &CaseRecord, implementation: &str) -
         receipt: None,
         outputs_sha256: None,
         confusion_matrix: None,
+        usage: UsageRow::default(),
+        resource_samples: None,
+        sampling_cpu_ns: None,
+        resources_absent: None,
         metrics: BTreeMap::new(),
     }
 }

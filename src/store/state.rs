@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::executor::event::{JudgedPair, Status, Trial, TrialEvent};
 use crate::monitor::noise::Noise;
+use crate::monitor::usage::Resources;
 use crate::plan::stopping::Decision;
 use crate::task::Scores;
 use crate::worker::limits::Limits;
@@ -83,6 +84,8 @@ pub struct TrialRecord {
     pub watched_ns: Option<u64>,
     /// CPU time of the runner in that time.
     pub runner_cpu_ns: Option<u64>,
+    /// What it cost, as the runner saw it.
+    pub resources: Option<Resources>,
     /// What the scorer found.
     pub scores: Option<Scores>,
 }
@@ -126,6 +129,7 @@ impl TrialRecord {
             wall_ns: None,
             watched_ns: None,
             runner_cpu_ns: None,
+            resources: None,
             scores: None,
         }
     }
@@ -140,9 +144,20 @@ impl TrialRecord {
         Some(self.ready.as_ref()?.monotonic_ns.saturating_sub(self.spawned_ns?))
     }
 
-    /// The largest resident set of the trial.
+    /// The most memory of the trial up to its last phase. Of one process it is the kernel's high-water mark of the resident set: as the
+    /// worker read it at the end of that phase, held between what the runner read before and after. With children it is the largest of the
+    /// proportional sets of all processes together that the runner read, unless the worker alone had more.
     pub fn peak_rss_bytes(&self) -> Option<u64> {
-        self.phases.iter().filter_map(|p| p.memory.peak_rss_bytes).max()
+        let told = self.phases.iter().filter_map(|p| p.memory.peak_rss_bytes).max();
+        let Some(resources) = &self.resources else { return told };
+        let total = &resources.total;
+        if total.peak_processes > 1 {
+            return told.max(total.peak_pss_bytes.or(total.peak_rss_bytes));
+        }
+        match (told, resources.least_peak_rss_bytes, total.peak_rss_bytes) {
+            (Some(told), Some(least), Some(most)) => Some(told.clamp(least, most.max(least))),
+            (told, _, seen) => seen.or(told),
+        }
     }
 
     /// Whether it ended by itself, well or badly.
@@ -224,6 +239,11 @@ impl RunState {
             TrialEvent::Worker { trial, message } => {
                 if let Some(record) = self.record(trial) {
                     record.said(message);
+                }
+            }
+            TrialEvent::TrialResources { trial, resources } => {
+                if let Some(record) = self.record(trial) {
+                    record.resources = Some(resources.clone());
                 }
             }
             TrialEvent::TrialEnded {
@@ -316,5 +336,54 @@ impl RunState {
     /// Complete blocks: the last attempt at each block that was judged.
     pub fn complete(&self) -> BTreeMap<(&str, u32), u32> {
         self.judged.keys().map(|(case, block, attempt)| ((case.as_str(), *block), *attempt)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::monitor::usage::Usage;
+
+    /// The peak of a trial whose worker told some figure, and whose parent read some.
+    fn peak(told: Option<u64>, least: Option<u64>, seen: Usage) -> Option<u64> {
+        let trial = Trial {
+            id: "t".to_owned(),
+            case: "c".to_owned(),
+            implementation: "i".to_owned(),
+            block: 1,
+            attempt: 0,
+            session: 0,
+            position: 0,
+            seed: 0,
+        };
+        let mut record = TrialRecord::new(trial, 0);
+        let memory = Memory { rss_bytes: None, peak_rss_bytes: told };
+        record.phases.push(PhaseRecord { memory, ..PhaseRecord::default() });
+        record.resources =
+            Some(Resources { total: seen, least_peak_rss_bytes: least, ..Resources::default() });
+        record.peak_rss_bytes()
+    }
+
+    #[test]
+    fn a_peak_is_what_the_worker_told_as_far_as_its_parent_saw_it() {
+        let alone = |peak| Usage { peak_rss_bytes: peak, peak_processes: 1, ..Usage::default() };
+        assert_eq!(peak(Some(105), Some(100), alone(Some(110))), Some(105));
+        assert_eq!(peak(Some(5), Some(100), alone(Some(110))), Some(100), "it cannot make itself small");
+        assert_eq!(peak(Some(999), Some(100), alone(Some(110))), Some(110), "nor large");
+        assert_eq!(
+            peak(Some(105), None, alone(Some(300))),
+            Some(300),
+            "a trial that did not come to its end"
+        );
+        assert_eq!(peak(None, None, alone(Some(300))), Some(300));
+        assert_eq!(peak(Some(105), None, Usage::default()), Some(105), "a system without /proc");
+        assert_eq!(peak(None, None, Usage::default()), None);
+        let family = Usage { peak_pss_bytes: Some(500), peak_processes: 3, ..alone(Some(900)) };
+        assert_eq!(peak(Some(105), Some(100), family.clone()), Some(500));
+        assert_eq!(
+            peak(Some(600), Some(100), family),
+            Some(600),
+            "a sampled sum can miss what one process had"
+        );
     }
 }

@@ -23,6 +23,11 @@ impl Clock for SystemClock {
     }
 }
 
+/// CPU time of this thread, in nanoseconds.
+pub fn thread_cpu_ns() -> u64 {
+    read(ClockId::ThreadCPUTime)
+}
+
 fn read(id: ClockId) -> u64 {
     let time = clock_gettime(id);
     u64::try_from(time.tv_sec).unwrap_or(0) * 1_000_000_000 + u64::try_from(time.tv_nsec).unwrap_or(0)

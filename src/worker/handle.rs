@@ -7,6 +7,7 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant};
 
@@ -58,10 +59,42 @@ pub enum Message {
     BadLine(String),
     /// The worker closed its end.
     Closed,
+    /// The worker's processes hold more memory together than they may.
+    OverMemory {
+        /// So much.
+        bytes: u64,
+    },
     /// The deadline has passed.
     TimedOut,
     /// The user asked to stop.
     Interrupted,
+}
+
+/// Somebody who watches a worker from the moment of its start, in the threads that start and hear it.
+pub trait Observer: std::fmt::Debug + Send + Sync {
+    /// The process was started, when the monotonic clock showed `spawned_ns`.
+    fn spawned(&self, pid: u32, spawned_ns: u64, alarm: Alarm);
+    /// The worker said a line. It is passed on when this returns.
+    fn line(&self, line: &str);
+}
+
+/// The way from an observer to whoever waits for the worker.
+#[derive(Debug)]
+pub struct Alarm(SyncSender<Heard>);
+
+impl Alarm {
+    /// The worker's processes hold too much memory together. Tells whether that was heard: there may be no place for it at the moment.
+    pub fn over_memory(&self, bytes: u64) -> bool {
+        self.0.try_send(Heard::Message(Message::OverMemory { bytes })).is_ok()
+    }
+}
+
+#[cfg(test)]
+impl Alarm {
+    /// One that nobody hears.
+    pub fn unheard() -> Self {
+        Self(mpsc::sync_channel(1).0)
+    }
 }
 
 /// What a handle hears.
@@ -108,7 +141,12 @@ impl Handle {
     ///
     /// # Errors
     /// The program cannot be started, or the system refuses a limit.
-    pub fn start(start: &Start, request: String, interrupt: &Interrupt) -> io::Result<Self> {
+    pub fn start(
+        start: &Start,
+        request: String,
+        interrupt: &Interrupt,
+        observer: Arc<dyn Observer>,
+    ) -> io::Result<Self> {
         let log = File::create(&start.log)?;
         let mut command = Command::new(&start.program);
         command
@@ -139,6 +177,7 @@ impl Handle {
         };
         handle.limit(entered, start.memory_bytes)?;
         interrupt.watch(handle.pid(), sender.clone());
+        observer.spawned(handle.pid(), spawned_ns, Alarm(sender.clone()));
         let (stdout, stdin, pid) = (handle.child.stdout.take(), handle.child.stdin.take(), handle.pid());
         let of_exit = sender.clone();
         thread("worker exit", move || {
@@ -146,7 +185,7 @@ impl Handle {
             let _ = of_exit.send(Heard::Exited);
         })?;
         if let Some(stdout) = stdout {
-            thread("worker events", move || read_lines(stdout, &sender))?;
+            thread("worker events", move || read_lines(stdout, &*observer, &sender))?;
         }
         if let Some(mut stdin) = stdin {
             // A worker that never reads must not block the runner; one that died before is told apart later, by its exit status.
@@ -300,7 +339,7 @@ fn spawn_on(
     (spawner, group)
 }
 
-fn read_lines(stdout: impl Read, sender: &SyncSender<Heard>) {
+fn read_lines(stdout: impl Read, observer: &dyn Observer, sender: &SyncSender<Heard>) {
     let mut reader = BufReader::new(stdout);
     let mut said = 0;
     loop {
@@ -321,6 +360,9 @@ fn read_lines(stdout: impl Read, sender: &SyncSender<Heard>) {
             },
             Err(error) => Message::BadLine(format!("the events cannot be read: {error}")),
         };
+        if let Message::Line(line) = &message {
+            observer.line(line);
+        }
         let last = !matches!(message, Message::Line(_));
         if sender.send(Heard::Message(message)).is_err() || last {
             return;

@@ -16,6 +16,7 @@ mod import;
 mod kills;
 mod plans;
 mod python_kit;
+mod resources;
 mod resume;
 mod runs;
 mod security;
