@@ -379,7 +379,7 @@ mod tests {
         let (sender, messages) = mpsc::sync_channel(WAITING_LINES);
         let line = "x".repeat((1 << 20) - 1).into_bytes().into_iter().chain([b'\n']).collect();
         // As many as are allowed are taken away as they come; what never ends is cut off.
-        let reader = std::thread::spawn(move || read_lines(Repeated { line, at: 0 }, &sender));
+        let reader = std::thread::spawn(move || read_lines(Repeated { line, at: 0 }, &Nobody, &sender));
         let (mut lines, mut last) = (0, None);
         for message in messages {
             match message {
@@ -392,6 +392,15 @@ mod tests {
         assert!(
             matches!(last, Some(Heard::Message(Message::BadLine(problem))) if problem.contains("together"))
         );
+    }
+
+    /// Nobody looks.
+    #[derive(Debug)]
+    struct Nobody;
+
+    impl Observer for Nobody {
+        fn spawned(&self, _: u32, _: u64, _: Alarm) {}
+        fn line(&self, _: &str) {}
     }
 
     /// A line again and again.
