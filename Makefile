@@ -41,8 +41,9 @@ features:       ## building and testing must compile the dependencies alike, or 
 	@different=$$(comm -23 .features-build .features-test); rm -f .features-build .features-test; \
 	 if [ -n "$$different" ]; then echo "built with other features than tested:"; echo "$$different"; exit 1; fi
 
-schemas:        ## writes schemas/ anew from the types
+schemas:        ## writes schemas/ anew from the types, and the table of docs/design/faults.md from the suite
 	BENCHRUN_WRITE_SCHEMAS=1 cargo test --release --lib schemas_are
+	BENCHRUN_WRITE_SCHEMAS=1 cargo test --release --test it the_page_shows
 
 $(RUFF):
 	python3 -m venv $(CACHE)/lint
