@@ -294,8 +294,11 @@ fn copy_environments(to: &Path) {
 fn the_page_shows_the_table_of_the_suite() {
     let mut table = "| fault | injected how | row | reason says |\n| --- | --- | --- | --- |\n".to_owned();
     for fault in QUICK.iter().chain(HANGS).chain(BROKEN_ENVIRONMENT) {
-        let said: Vec<String> =
-            fault.reason.iter().map(|part| format!("`{}`", part.replace('`', "'"))).collect();
+        let said: Vec<String> = fault
+            .reason
+            .iter()
+            .map(|part| format!("`{}`", part.replace('`', "'").replace('|', "\\|")))
+            .collect();
         let said = if said.is_empty() { "–".to_owned() } else { said.join(", ") };
         writeln!(table, "| {} | {} | `{}` | {said} |", fault.name, fault.how, fault.status).unwrap();
     }
