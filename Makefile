@@ -17,7 +17,7 @@ prove-compare:  ## `benchrun compare` beside pandas and SciPy on 10 000 000 samp
 	cargo bench --bench compare
 
 prove-kill:     ## kills the runner at KILLS random moments, and continues it: what counts is what an undisturbed run has
-	KILLS=$(or $(KILLS),120) RACES=10 cargo test --release --test it kills:: -- --nocapture
+	KILLS=$(or $(KILLS),170) RACES=10 cargo test --release --test it kills:: -- --nocapture
 
 prove-soak:     ## TRIALS tiny trials in one run: flat memory, no process and no descriptor left
 	TRIALS=$(or $(TRIALS),2400) cargo test --release --test it soak:: -- --nocapture

@@ -22,11 +22,13 @@ pub struct Limits {
 /// the words for what limits the memory.
 #[cfg(target_os = "linux")]
 pub(super) fn limit_process(pid: u32, memory_bytes: u64) -> io::Result<Vec<String>> {
-    use rustix::process::{Pid, Resource, Rlimit, prlimit};
+    use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit};
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
     for (resource, most) in
         [(Resource::Data, memory_bytes), (Resource::Fsize, memory_bytes), (Resource::Core, 0)]
     {
+        // A limit that the user put on the runner stays one: it was inherited, and may not be raised.
+        let most = getrlimit(resource).maximum.map_or(most, |inherited| inherited.min(most));
         match prlimit(pid, resource, Rlimit { current: Some(most), maximum: Some(most) }) {
             // A worker that is gone already is told apart by its exit status.
             Err(rustix::io::Errno::SRCH) | Ok(_) => {}
