@@ -17,7 +17,7 @@ prove-compare:  ## `benchrun compare` beside pandas and SciPy on 10 000 000 samp
 	cargo bench --bench compare
 
 prove-kill:     ## kills the runner at KILLS random moments, and continues it: what counts is what an undisturbed run has
-	KILLS=$(or $(KILLS),120) RACES=10 cargo test --release --test it kills:: -- --nocapture
+	KILLS=$(or $(KILLS),170) RACES=10 cargo test --release --test it kills:: -- --nocapture
 
 prove-soak:     ## TRIALS tiny trials in one run: flat memory, no process and no descriptor left
 	TRIALS=$(or $(TRIALS),2400) cargo test --release --test it soak:: -- --nocapture
@@ -51,8 +51,9 @@ features:       ## building and testing must compile the dependencies alike, or 
 	@different=$$(comm -23 .features-build .features-test); rm -f .features-build .features-test; \
 	 if [ -n "$$different" ]; then echo "built with other features than tested:"; echo "$$different"; exit 1; fi
 
-schemas:        ## writes schemas/ anew from the types
+schemas:        ## writes schemas/ anew from the types, and the table of docs/design/faults.md from the suite
 	BENCHRUN_WRITE_SCHEMAS=1 cargo test --release --lib schemas_are
+	BENCHRUN_WRITE_SCHEMAS=1 cargo test --release --test it the_page_shows
 
 $(RUFF):
 	python3 -m venv $(CACHE)/lint

@@ -23,6 +23,9 @@ use crate::worker::protocol::{Event as WorkerEvent, Request};
 /// A worker's lines that come within this time count as one message.
 const TOGETHER: Duration = Duration::from_millis(1);
 
+/// So many more lines at most.
+const TOGETHER_AT_MOST: usize = 1000;
+
 /// How long a worker may linger after its last event.
 pub(super) const GRACE: Duration = Duration::from_secs(10);
 
@@ -171,9 +174,8 @@ impl Watch<'_> {
             // Lines that arrive together are journalled with one sync; waiting a moment for the rest costs less than one more.
             let mut messages = vec![handle.next(deadline)];
             std::thread::sleep(TOGETHER);
-            while let Some(message) = handle.ready() {
-                messages.push(message);
-            }
+            // No more than fit together: one that talks without end would never be heard out.
+            messages.extend(std::iter::from_fn(|| handle.ready()).take(TOGETHER_AT_MOST));
             let (events, ended) = self.read(messages);
             if !events.is_empty() {
                 sink(events)?;
@@ -185,7 +187,7 @@ impl Watch<'_> {
             let (end, outcome) = match ended {
                 None => continue,
                 Some(Last::Reported(outcome)) => (handle.finish(Instant::now() + GRACE)?, Some(outcome)),
-                Some(Last::Closed) => (handle.finish(deadline.min(Instant::now() + GRACE))?, None),
+                Some(Last::Closed) => (handle.finish(Instant::now() + GRACE)?, None),
                 Some(Last::Killed(outcome)) => (handle.kill()?, Some(outcome)),
             };
             return Ok(self.judge(end, outcome));

@@ -1,4 +1,4 @@
-//! What a worker may write: no file beyond a size, and of its log no more is kept than somebody reads.
+//! Logs of workers: no more is kept than somebody reads.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -7,30 +7,6 @@ use std::path::Path;
 /// What is kept of a log at its begin and again at its end, in bytes: what a library prints, thousands of times over. A night of trials that each
 /// fill a disk would end the run.
 const KEPT: u64 = 4 << 20;
-
-/// Lets a process and its children write no file beyond a size (`RLIMIT_FSIZE`): its log, which is a file, and its outputs. Writing more fails, in
-/// most languages by a signal.
-///
-/// # Errors
-/// The system refuses, other than because the process is gone.
-#[cfg(target_os = "linux")]
-pub fn limit_files(pid: u32, bytes: u64) -> io::Result<()> {
-    use rustix::process::{Pid, Resource, Rlimit, prlimit};
-    let limit = Rlimit { current: Some(bytes), maximum: Some(bytes) };
-    match prlimit(i32::try_from(pid).ok().and_then(Pid::from_raw), Resource::Fsize, limit) {
-        Err(rustix::io::Errno::SRCH) | Ok(_) => Ok(()),
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// Lets a process write no file beyond a size: not possible on this system.
-///
-/// # Errors
-/// None.
-#[cfg(not(target_os = "linux"))]
-pub fn limit_files(_: u32, _: u64) -> io::Result<()> {
-    Ok(())
-}
 
 /// Shortens a log to its begin and its end, with a line between them that tells what is missing.
 ///
@@ -58,7 +34,6 @@ fn shorten_to(path: &Path, kept: u64) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::process::{Command, Stdio};
 
     #[test]
     fn the_begin_and_the_end_of_a_log_stay() {
@@ -69,22 +44,5 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "0123456789");
         shorten_to(&path, 3).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "012\n… 4 bytes of this log were not kept …\n789");
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn a_process_cannot_write_beyond_its_limit() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("log");
-        let mut child = Command::new("sh")
-            .args(["-c", "read go; exec head -c 10000000 /dev/zero >&2"])
-            .stdin(Stdio::piped())
-            .stderr(File::create(&path).unwrap())
-            .spawn()
-            .unwrap();
-        limit_files(child.id(), 1 << 20).unwrap();
-        child.stdin.take().unwrap().write_all(b"go\n").unwrap();
-        assert!(!child.wait().unwrap().success());
-        assert_eq!(fs::metadata(&path).unwrap().len(), 1 << 20);
     }
 }

@@ -221,6 +221,10 @@ impl Handle {
         if self.interrupt.is_requested() {
             return Message::Interrupted;
         }
+        // Nor may one that never stops talking outlast its time.
+        if !self.exited.get() && Instant::now() >= deadline {
+            return Message::TimedOut;
+        }
         let until = if self.exited.get() { Instant::now() + LAST_WORDS } else { deadline };
         match self.messages.recv_timeout(until.saturating_duration_since(Instant::now())) {
             Ok(Heard::Exited) => {

@@ -6,7 +6,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::guard::file::LARGEST_OUTPUTS;
-use crate::guard::log::limit_files;
 
 /// What limited a trial, beside its CPUs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -21,24 +20,56 @@ pub struct Limits {
 }
 
 /// Limits one process, and each that it starts from now on. Allocations beyond `memory_bytes` of private writable memory
-/// (`RLIMIT_DATA`) fail in both languages alike. No file, the log among them, may grow beyond the largest outputs that are read, and none holds a
-/// core dump. Gives the words for what limits the memory.
+/// (`RLIMIT_DATA`) fail in both languages alike. No file, the log among them, may grow beyond the largest outputs that are read: writing more
+/// fails, in most languages by a signal. None holds a core dump. Gives the words for what limits the memory.
 #[cfg(target_os = "linux")]
 pub(super) fn limit_process(pid: u32, memory_bytes: u64) -> io::Result<Vec<String>> {
-    use rustix::process::{Pid, Resource, Rlimit, prlimit};
-    limit_files(pid, LARGEST_OUTPUTS)?;
-    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-    for (resource, most) in [(Resource::Data, memory_bytes), (Resource::Core, 0)] {
-        match prlimit(pid, resource, Rlimit { current: Some(most), maximum: Some(most) }) {
-            // A worker that is gone already is told apart by its exit status.
-            Err(rustix::io::Errno::SRCH) | Ok(_) => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
+    use rustix::process::Resource;
+    limit(pid, Resource::Data, memory_bytes)?;
+    limit(pid, Resource::Fsize, LARGEST_OUTPUTS)?;
+    limit(pid, Resource::Core, 0)?;
     Ok(vec!["rlimit_data".to_owned()])
 }
 
 #[cfg(not(target_os = "linux"))]
 pub(super) fn limit_process(_: u32, _: u64) -> io::Result<Vec<String>> {
     Ok(Vec::new())
+}
+
+/// Limits one resource of a process. A lower limit that the user put on the runner stays: it was inherited, and may not be raised.
+#[cfg(target_os = "linux")]
+fn limit(pid: u32, resource: rustix::process::Resource, most: u64) -> io::Result<()> {
+    use rustix::process::{Pid, Rlimit, getrlimit, prlimit};
+    let most = getrlimit(resource).maximum.map_or(most, |inherited| inherited.min(most));
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    match prlimit(pid, resource, Rlimit { current: Some(most), maximum: Some(most) }) {
+        // A worker that is gone already is told apart by its exit status.
+        Err(rustix::io::Errno::SRCH) | Ok(_) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs::{self, File};
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_process_cannot_write_beyond_its_limit() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let mut child = Command::new("sh")
+            .args(["-c", "read go; exec head -c 10000000 /dev/zero >&2"])
+            .stdin(Stdio::piped())
+            .stderr(File::create(&path).unwrap())
+            .spawn()
+            .unwrap();
+        limit(child.id(), rustix::process::Resource::Fsize, 1 << 20).unwrap();
+        child.stdin.take().unwrap().write_all(b"go\n").unwrap();
+        assert!(!child.wait().unwrap().success());
+        assert_eq!(fs::metadata(&path).unwrap().len(), 1 << 20);
+    }
 }

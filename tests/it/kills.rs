@@ -1,7 +1,7 @@
 //! The runner killed at random moments and continued: what counts in the end is what an undisturbed run has.
 //!
-//! `KILLS` says how many times (`make prove-kill`); CI makes a few. The moments are drawn from a seed, `KILL_SEED`, from zero to the length of an
-//! undisturbed run, so that they also fall into preparation and into the writing of the tables.
+//! `KILLS` says how many times it is disturbed (`make prove-kill`), six in ten of them by SIGKILL; CI makes a few. The moments are drawn from a
+//! seed, `KILL_SEED`, from zero to the length of an undisturbed run, so that they also fall into preparation and into the writing of the tables.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;

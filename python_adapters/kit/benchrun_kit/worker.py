@@ -36,7 +36,7 @@ def serve(channel: Channel, stdin: BinaryIO, folder: Path) -> None:
     except (Exception, SystemExit) as error:
         told = _printable("".join(traceback.format_exception(error)))
         # Into the log too, among what libraries wrote before.
-        print(told, file=sys.stderr, flush=True)
+        print(told, end="", file=sys.stderr, flush=True)
         channel.send(
             "failed",
             kind=type(error).__name__,
