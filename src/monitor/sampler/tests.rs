@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::*;
+use crate::monitor::usage::Usage;
 use crate::worker::handle::{Handle, Message, Start};
 use crate::worker::interrupt::Interrupt;
 
@@ -112,6 +113,14 @@ fn about(bytes: Option<u64>, expected: u64) {
     assert!(range.contains(&bytes), "{:.1} MiB, not {:.1}", to_mib(bytes), to_mib(expected));
 }
 
+/// What was touched is the process's alone; the pages of its programs are shared by whoever else runs them at the moment.
+#[track_caller]
+fn proportional(total: &Usage, touched_mib: u64) {
+    let (pss, rss) = (total.peak_pss_bytes.unwrap(), total.peak_rss_bytes.unwrap());
+    let range = touched_mib * MIB..=rss + SLACK;
+    assert!(range.contains(&pss), "{:.1} MiB of {:.1}", to_mib(pss), to_mib(rss));
+}
+
 #[expect(clippy::cast_precision_loss, reason = "for a message")]
 fn to_mib(bytes: u64) -> f64 {
     bytes as f64 / MIB as f64
@@ -148,7 +157,7 @@ fn memory_of_python_is_what_it_touched_whatever_its_parent_holds() {
         assert!(!phases[0].usage.peak_rss_sampled, "the high-water mark rose in this phase");
         // It is still held in the next phase.
         about(phases[1].usage.mean_rss_bytes, base + mib * MIB);
-        about(total.peak_pss_bytes, empty.peak_pss_bytes.unwrap() + mib * MIB);
+        proportional(&total, mib);
     }
 }
 
@@ -186,7 +195,7 @@ fn memory_of_a_native_process_is_what_it_touched_whatever_its_parent_holds() {
     for mib in [64, 256] {
         let total = peak(mib);
         about(total.peak_rss_bytes, base + mib * MIB);
-        about(total.peak_pss_bytes, empty.peak_pss_bytes.unwrap() + mib * MIB);
+        proportional(&total, mib);
     }
 }
 
@@ -263,7 +272,7 @@ with phase('alone'):
     child.wait()
 done()";
     let Resources { total, phases, .. } = Watched::python(script).resources();
-    let (fit, alone) = (&phases[0].usage, &phases[1].usage);
+    let fit = &phases[0].usage;
     assert_eq!((total.peak_processes, fit.peak_processes), (2, 2));
     assert!(fit.peak_pss_bytes.unwrap() >= 96 * MIB && fit.peak_rss_bytes.unwrap() >= 96 * MIB);
     assert!(fit.peak_rss_sampled, "the worker's own high-water mark says nothing of its child");
@@ -272,7 +281,6 @@ done()";
         total.counters.cpu_ns.unwrap() >= 180_000_000,
         "a child that was waited for stays counted, in ticks"
     );
-    assert!(alone.counters.cpu_ns.unwrap() < 150_000_000);
 }
 
 #[test]
