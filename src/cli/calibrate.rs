@@ -34,12 +34,13 @@ pub fn calibrate(args: &CalibrateArgs) -> Result<Exit, Failure> {
     logging::to_file(&folder.path.join("run.log"));
 
     let end = execute(&plan, &prepared, &mut folder, &interrupt, args.quiet, false, false)?;
-    parquet::write_all(&folder.path, &folder.manifest, &folder.state)?;
+    let told = folder.told()?;
+    parquet::write_all(&folder.path, &folder.manifest, &told)?;
     let evidence = Evidence::read(&folder.path)?;
     let build = native::BUILD.to_owned();
     let circumstances = Circumstances { machine, build, unix_ms: unix_ms(), load_average };
     let (calibration, conditions) = Calibration::of(&evidence, circumstances);
-    parquet::write_parity(&folder.path, &[rows::contract(&folder.state), conditions].concat())?;
+    parquet::write_parity(&folder.path, &[rows::contract(&told), conditions].concat())?;
     match args.format {
         Format::Text => print(&report::calibration::calibration(&calibration)),
         Format::Json => print_json(&calibration)?,

@@ -91,9 +91,10 @@ fn one(
 
     let end =
         execute(&plan, &prepared, &mut folder, interrupt, args.quiet, args.keep_outputs, args.timeline)?;
-    parquet::write_all(&folder.path, &folder.manifest, &folder.state)?;
+    let told = folder.told()?;
+    parquet::write_all(&folder.path, &folder.manifest, &told)?;
     let (mut comparison, conditions) = compare(&Evidence::read(&folder.path)?, &Options::default());
-    parquet::write_parity(&folder.path, &[rows::contract(&folder.state), conditions].concat())?;
+    parquet::write_parity(&folder.path, &[rows::contract(&told), conditions].concat())?;
     carry_calibration(&mut comparison);
     let exit = report(comparison, &results, &args.report)?;
     say(&format!("results: {}", relative(&folder.path)));

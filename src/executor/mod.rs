@@ -149,7 +149,7 @@ impl Execution<'_> {
         self.folder.journal.append(&events)?;
         for event in events {
             log(&event);
-            self.folder.state.apply(&event);
+            self.folder.state.follow(&event);
             self.listeners.retain(|listener| listener.send(event.clone()).is_ok());
         }
         Ok(())

@@ -25,7 +25,7 @@ pub struct RunFolder {
     pub manifest: Manifest,
     /// Its journal.
     pub journal: Journal,
-    /// What the journal told so far.
+    /// What the journal told so far, as far as decisions rest on it; [`RunFolder::told`] is all of it.
     pub state: RunState,
     _lock: Lock,
 }
@@ -95,7 +95,10 @@ impl RunFolder {
             let lock = lock(&path)?;
             unlink_strays(&path.join(WORK)).map_err(StoreError::io("clear", &path))?;
             let (journal, events) = Journal::open(&path)?;
-            let state = RunState::replay(&events);
+            let mut state = RunState::default();
+            for event in &events {
+                state.follow(event);
+            }
             return Ok(Ok(Self { path, manifest, journal, state, _lock: lock }));
         }
         Ok(Err(refused))
@@ -114,6 +117,16 @@ fn unlink_strays(work: &Path) -> std::io::Result<()> {
         }
     }
     Ok(())
+}
+
+impl RunFolder {
+    /// Everything that the journal told.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn told(&self) -> Result<RunState, StoreError> {
+        Ok(RunState::replay(&super::journal::read(&self.path)?))
+    }
 }
 
 fn lock(path: &Path) -> Result<Lock, StoreError> {

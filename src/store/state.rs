@@ -165,6 +165,15 @@ impl TrialRecord {
         self.status.is_some_and(|s| s != Status::Interrupted)
     }
 
+    /// Lets go of what no later decision rests on: the tables take it from the journal.
+    fn slim(&mut self) {
+        (self.receipt, self.resources, self.traceback, self.log_tail) = (None, None, None, None);
+        if let Some(ready) = &mut self.ready {
+            ready.versions.clear();
+            ready.cpu_set = None;
+        }
+    }
+
     fn said(&mut self, message: &WorkerEvent) {
         match message {
             WorkerEvent::Ready(ready) => self.ready = Some(ready.clone()),
@@ -298,6 +307,24 @@ impl RunState {
                 });
             }
             TrialEvent::RunFinished { .. } => self.finished = true,
+        }
+    }
+
+    /// Takes one more event into account as a runner does: without what no later decision rests on, so that a night of trials does not
+    /// fill its memory.
+    pub fn follow(&mut self, event: &TrialEvent) {
+        self.apply(event);
+        match event {
+            TrialEvent::TrialEnded { trial, .. } => {
+                if let Some(record) = self.record(trial) {
+                    record.slim();
+                }
+            }
+            TrialEvent::BlockJudged { case, block, attempt, .. } => {
+                self.judged.insert((case.clone(), *block, *attempt), Vec::new());
+            }
+            TrialEvent::BlockNoise { .. } => self.noise.clear(),
+            _ => {}
         }
     }
 
