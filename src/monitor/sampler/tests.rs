@@ -267,6 +267,7 @@ print(flush=True)
 time.sleep(1000)
 '''], stdout=subprocess.PIPE)
     child.stdout.readline()
+    time.sleep(1)  # to be looked at
 with phase('alone'):
     child.kill()
     child.wait()
