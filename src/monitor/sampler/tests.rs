@@ -278,10 +278,6 @@ done()";
     assert!(fit.peak_pss_bytes.unwrap() >= 96 * MIB && fit.peak_rss_bytes.unwrap() >= 96 * MIB);
     assert!(fit.peak_rss_sampled, "the worker's own high-water mark says nothing of its child");
     assert!(fit.counters.cpu_ns.unwrap() >= 200_000_000, "{fit:#?}");
-    assert!(
-        total.counters.cpu_ns.unwrap() >= 180_000_000,
-        "a child that was waited for stays counted, in ticks"
-    );
 }
 
 #[test]
