@@ -269,6 +269,7 @@ time.sleep(1000)
     child.stdout.readline()
     time.sleep(1)  # to be looked at
 with phase('alone'):
+    time.sleep(1)  # the look at the end of fit comes a moment after it
     child.kill()
     child.wait()
 done()";
@@ -278,6 +279,8 @@ done()";
     assert!(fit.peak_pss_bytes.unwrap() >= 96 * MIB && fit.peak_rss_bytes.unwrap() >= 96 * MIB);
     assert!(fit.peak_rss_sampled, "the worker's own high-water mark says nothing of its child");
     assert!(fit.counters.cpu_ns.unwrap() >= 200_000_000, "{fit:#?}");
+    let waited = "a child that was waited for stays counted, in ticks";
+    assert!(total.counters.cpu_ns.unwrap() >= 180_000_000, "{waited}: {total:#?}");
 }
 
 #[test]
