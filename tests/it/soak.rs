@@ -12,9 +12,9 @@ use benchrun::worker::process::descendants;
 use crate::faults::processes_of;
 use crate::support::Place;
 
-/// How much the runner may grow for each trial, in bytes. It holds what every trial said (its events in memory, for the tables), which
-/// is some kilobytes; a leak of buffers, threads or children would be more.
-const GROWTH: u64 = 16 << 10;
+/// How much the runner may grow for each trial, in bytes. It keeps what the judge and the choice of blocks need of each, which takes some
+/// 5 kilobytes; a leak of buffers, threads or children would be more.
+const GROWTH: u64 = 8 << 10;
 
 /// What the allocator keeps, and what the tables take while they are written, whatever the number of trials.
 const SLACK: u64 = 8 << 20;
