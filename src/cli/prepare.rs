@@ -127,6 +127,7 @@ fn preparations(plan: &Plan, case: &Case) -> Vec<Preparation> {
     let preparation = |fold| Preparation {
         test_fraction: experiment.test_fraction,
         fold,
+        published: experiment.published,
         scale: experiment.scale,
         seed: seed(&[&plan.spec.protocol.seed.to_string(), "split"]),
         dtype: if experiment.dtype == "float32" { Dtype::Float32 } else { Dtype::Float64 },

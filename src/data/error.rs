@@ -70,7 +70,7 @@ pub enum DataError {
     SplitTooSmall { rows: usize, test_fraction: f64, train: usize, test: usize },
     #[error("{dataset} has {rows} rows, which cannot make {folds} folds")]
     TooManyFolds { dataset: String, rows: usize, folds: usize },
-    #[error("{dataset} has a continuous target, so its split cannot be stratified")]
+    #[error("{dataset} has no classes, so its split cannot be stratified")]
     StratifyContinuous { dataset: String },
     #[error("class `{class}` of {dataset} has {rows} row, but a stratified split needs 2 of each class")]
     ClassTooSmall { dataset: String, class: String, rows: usize },
@@ -78,6 +78,13 @@ pub enum DataError {
         "a stratified split of {classes} classes needs as many rows on either side, but has {train} to train on and {test} to test on"
     )]
     SplitBelowClasses { classes: usize, train: usize, test: usize },
+
+    #[error("{dataset} was published without rows to test on")]
+    NoPublishedSplit { dataset: String },
+    #[error("{dataset} has no channels by which it could be scaled: its rows are no images")]
+    NoChannels { dataset: String },
+    #[error("{dataset} holds tokens, which cannot be scaled")]
+    ScaleTokens { dataset: String },
 
     #[error("column `{column}` of {dataset} leaves the range of {dtype} when it is prepared")]
     Overflow { dataset: String, column: String, dtype: &'static str },
@@ -126,6 +133,9 @@ impl DataError {
             Self::StratifyContinuous { .. } | Self::ClassTooSmall { .. } | Self::SplitBelowClasses { .. } => {
                 Some("set `stratify = false`".to_owned())
             }
+            Self::NoPublishedSplit { .. } => Some("set `split = { test = 0.2 }`".to_owned()),
+            Self::NoChannels { .. } => Some("set `scale = \"standard\"`".to_owned()),
+            Self::ScaleTokens { .. } => Some("set `scale = \"none\"`".to_owned()),
             _ => None,
         }
     }

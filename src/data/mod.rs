@@ -20,6 +20,6 @@ mod random;
 mod source;
 mod table;
 
-pub use dataset::{Dataset, Target, TargetKind};
+pub use dataset::{Dataset, Layout, Target, TargetKind};
 pub use error::DataError;
-pub use source::{Dimensions, Download, Source};
+pub use source::{Dimensions, Download, Form, Source};

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::dataset::{Dataset, TargetKind};
+use super::dataset::{Dataset, Layout, TargetKind};
 use super::error::DataError;
 use super::{catalogue, decode, generator};
 use crate::files::{sha256, sha256_reader};
@@ -40,6 +40,26 @@ pub enum Source {
         /// Whether that column holds numbers or classes.
         kind: TargetKind,
     },
+}
+
+/// What is known of a dataset's kind before it is loaded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Form {
+    /// The kind of target.
+    pub target: TargetKind,
+    /// Whether its rows are tokens.
+    pub tokens: bool,
+    /// Whether its rows are images: channels, height, width.
+    pub images: bool,
+    /// Whether it was published with rows to test on.
+    pub published_test: bool,
+}
+
+impl Form {
+    fn new(target: TargetKind, layout: &Layout) -> Self {
+        let (tokens, images) = (layout.vocabulary.is_some(), layout.example_shape.len() == 3);
+        Self { target, tokens, images, published_test: layout.published_train.is_some() }
+    }
 }
 
 /// The size of a dataset.
@@ -107,12 +127,28 @@ impl Source {
     /// The kind of target.
     ///
     /// # Errors
-    /// The catalogue or the generators do not know the name.
+    /// As [`Source::form`].
     pub fn target_kind(&self) -> Result<TargetKind, DataError> {
+        Ok(self.form()?.target)
+    }
+
+    /// What kind of data it is.
+    ///
+    /// # Errors
+    /// The catalogue or the generators do not know the name, or a parameter is not allowed.
+    pub fn form(&self) -> Result<Form, DataError> {
         match self {
-            Self::Catalogue { name } => Ok(catalogue::find(name)?.target),
-            Self::Generator { name, .. } => Ok(generator::find(name)?.target()),
-            Self::File { kind, .. } => Ok(*kind),
+            Self::Catalogue { name } => {
+                let entry = catalogue::find(name)?;
+                Ok(Form::new(entry.target, &entry.layout()))
+            }
+            Self::Generator { name, parameters } => {
+                let generator = generator::find(name)?;
+                Ok(Form::new(generator.target(), &generator.layout(&generator::check(name, parameters)?)))
+            }
+            Self::File { kind, .. } => {
+                Ok(Form { target: *kind, tokens: false, images: false, published_test: false })
+            }
         }
     }
 

@@ -32,7 +32,7 @@ impl Table {
     /// the order of their bytes. Classes are ordered as numbers where the target is numbers, else as texts.
     ///
     /// # Errors
-    /// There is no such column, or what [`Dataset::new`] refuses.
+    /// There is no such column, or what [`Dataset::table`] refuses.
     pub fn into_dataset(
         mut self,
         name: &str,
@@ -51,6 +51,10 @@ impl Table {
         let target = match kind {
             TargetKind::Continuous => continuous(name, target, values)?,
             TargetKind::Classes => classes(name, target, &values)?,
+            TargetKind::Next => {
+                let problem = "a table of columns holds no tokens of which the next could be predicted";
+                return Err(DataError::Malformed { file: name.to_owned(), problem: problem.to_owned() });
+            }
         };
 
         let mut names = Vec::new();
@@ -73,7 +77,7 @@ impl Table {
         }
         let rows = target.rows();
         let features = (0..rows).flat_map(|row| columns.iter().map(move |column| column[row])).collect();
-        Dataset::new(name, names, features, target, source_sha256)
+        Dataset::table(name, names, features, target, source_sha256)
     }
 }
 

@@ -204,6 +204,8 @@ impl ExperimentIdentity {
             experiment: &'a str,
             task: &'a str,
             test_fraction: f64,
+            #[serde(skip_serializing_if = "std::ops::Not::not")]
+            published: bool,
             folds: Option<u32>,
             stratify: bool,
             scale: crate::data::bundle::Scale,
@@ -215,6 +217,7 @@ impl ExperimentIdentity {
             experiment: &experiment.name,
             task: &experiment.task,
             test_fraction: experiment.test_fraction,
+            published: experiment.published,
             folds: experiment.folds,
             stratify: experiment.stratify,
             scale: experiment.scale,

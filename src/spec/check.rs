@@ -6,7 +6,7 @@ use std::path::Path;
 use super::blocks;
 use super::problem::{Place, Problem, unknown};
 use super::protocol::protocol;
-use super::raw::{RawBlocks, RawExclude, RawExperiment, RawScale, RawSpec};
+use super::raw::{RawBlocks, RawDraw, RawExclude, RawExperiment, RawScale, RawSpec, RawSplit};
 use super::source::source;
 use super::{CaseDef, Experiment, Spec, grid};
 use crate::data::bundle::Scale;
@@ -80,8 +80,9 @@ impl ExperimentCheck<'_> {
             .map(|(i, v)| source(task, self.folder, v, &self.place.at("datasets").at(i), problems))
             .collect();
         self.report_repeated(&sources, problems);
+        let scale = self.scale(&sources, problems);
         let stratify = self.stratify(task, &sources, problems);
-        let test_fraction = self.test_fraction(blocks, problems);
+        let test_fraction = self.test_fraction(blocks, &sources, problems);
         let grids = self.grids(task, problems);
         let implementations = self.implementations(task, &grids, problems);
         let baseline = self.baseline(&implementations, problems);
@@ -133,13 +134,10 @@ impl ExperimentCheck<'_> {
             implementations: implementations.iter().map(|i| i.id.clone()).collect(),
             baseline: baseline?,
             test_fraction,
-            folds: self.raw.split.folds,
+            published: matches!(self.raw.split, RawSplit::Published),
+            folds: self.draw().and_then(|draw| draw.folds),
             stratify,
-            scale: match self.raw.scale {
-                RawScale::Standard => Scale::Standard,
-                RawScale::MinMax => Scale::MinMax,
-                RawScale::None => Scale::None,
-            },
+            scale,
             dtype: dtype?,
             settings,
             tolerances: self.raw.tolerance.clone(),
@@ -167,10 +165,54 @@ impl ExperimentCheck<'_> {
         }
     }
 
-    /// The share of rows to test on.
-    fn test_fraction(&self, blocks: &RawBlocks, problems: &mut Vec<Problem>) -> f64 {
+    /// How rows are drawn, where they are.
+    fn draw(&self) -> Option<&RawDraw> {
+        match &self.raw.split {
+            RawSplit::Published => None,
+            RawSplit::Drawn(draw) => Some(draw),
+        }
+    }
+
+    /// How features are scaled: tokens not at all, and only images by their channels.
+    fn scale(&self, sources: &[Option<Source>], problems: &mut Vec<Problem>) -> Scale {
+        let scale = match self.raw.scale {
+            RawScale::Standard => Scale::Standard,
+            RawScale::MinMax => Scale::MinMax,
+            RawScale::Channel => Scale::Channel,
+            RawScale::None => Scale::None,
+        };
+        let forms = sources.iter().flatten().filter_map(|source| Some((source.label(), source.form().ok()?)));
+        for (label, form) in forms.filter(|_| scale != Scale::None) {
+            let place = self.place.at("scale");
+            if form.tokens {
+                let message = format!("the rows of `{label}` are tokens, which cannot be scaled");
+                problems.push(Problem::value(&place, message).hint("write scale = \"none\""));
+            } else if scale == Scale::Channel && !form.images {
+                let message =
+                    format!("the rows of `{label}` are no images, so they have no channels to scale");
+                problems.push(Problem::value(&place, message).hint("write scale = \"standard\""));
+            }
+        }
+        scale
+    }
+
+    /// The share of rows to test on; 0 where it was published.
+    fn test_fraction(
+        &self,
+        blocks: &RawBlocks,
+        sources: &[Option<Source>],
+        problems: &mut Vec<Problem>,
+    ) -> f64 {
         let place = self.place.at("split");
-        let (split, least) = (&self.raw.split, blocks::least(blocks));
+        let Some(split) = self.draw() else {
+            let drawn = |source: &&Source| source.form().is_ok_and(|form| !form.published_test);
+            if let Some(source) = sources.iter().flatten().find(drawn) {
+                let message = format!("`{}` was published without rows to test on", source.label());
+                problems.push(Problem::value(&place, message).hint("write split = { test = 0.2 }"));
+            }
+            return 0.0;
+        };
+        let least = blocks::least(blocks);
         match (split.test, split.folds) {
             (Some(_), Some(_)) => {
                 let message = "give `test` or `folds`, not both";
@@ -188,11 +230,10 @@ impl ExperimentCheck<'_> {
 
     /// Whether splits are stratified: as the spec says, or wherever the task predicts classes.
     fn stratify(&self, task: &TaskDef, sources: &[Option<Source>], problems: &mut Vec<Problem>) -> bool {
-        let stratify =
-            self.raw.split.stratify.unwrap_or(task.supervised && task.targets == [TargetKind::Classes]);
-        let continuous =
-            |source: &&Source| source.target_kind().is_ok_and(|kind| kind == TargetKind::Continuous);
-        if stratify && let Some(source) = sources.iter().flatten().find(continuous) {
+        let Some(draw) = self.draw() else { return false };
+        let stratify = draw.stratify.unwrap_or(task.supervised && task.targets == [TargetKind::Classes]);
+        let without = |source: &&Source| source.target_kind().is_ok_and(|kind| kind != TargetKind::Classes);
+        if stratify && let Some(source) = sources.iter().flatten().find(without) {
             let message = format!("`{}` has no classes by which it could be stratified", source.label());
             problems.push(Problem::value(&self.place.at("split").at("stratify"), message));
         }

@@ -98,6 +98,9 @@ pub struct Experiment {
     pub baseline: String,
     /// The share of rows that are held out.
     pub test_fraction: f64,
+    /// Whether the rows that the data was published to be tested on are held out instead.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub published: bool,
     /// The folds of a cross-validation; none where one part is held out throughout.
     pub folds: Option<u32>,
     /// Whether both sides of the split hold the classes in the same proportions.

@@ -288,10 +288,47 @@ pub struct RawExperiment {
     pub include: Vec<RawInclude>,
 }
 
-/// How rows are split: one part is held out, or each of several folds in turn.
+/// How rows are split.
+#[derive(Debug)]
+pub enum RawSplit {
+    /// As the data was published.
+    Published,
+    /// By lot.
+    Drawn(RawDraw),
+}
+
+impl Default for RawSplit {
+    fn default() -> Self {
+        Self::Drawn(RawDraw::default())
+    }
+}
+
+impl<'de> Deserialize<'de> for RawSplit {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        match toml::Value::deserialize(deserializer)? {
+            toml::Value::String(text) if text == "published" => Ok(Self::Published),
+            table => table.try_into().map(Self::Drawn).map_err(D::Error::custom),
+        }
+    }
+}
+
+impl JsonSchema for RawSplit {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Split".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "how rows are split: a table such as { test = 0.2 }, or \"published\" for data that has its own test rows",
+            "anyOf": [generator.subschema_for::<RawDraw>(), { "type": "string", "enum": ["published"] }]
+        })
+    }
+}
+
+/// Rows are drawn: one part is held out, or each of several folds in turn.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct RawSplit {
+pub struct RawDraw {
     /// The share of rows that are held out; 0.2 if neither this nor `folds` is given.
     #[schemars(schema_with = "share_schema")]
     pub test: Option<f64>,
@@ -310,6 +347,8 @@ pub enum RawScale {
     #[default]
     Standard,
     MinMax,
+    /// Each channel of images as a whole to mean 0 and standard deviation 1.
+    Channel,
     None,
 }
 

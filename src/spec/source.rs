@@ -27,13 +27,14 @@ pub fn source(
             return None;
         }
     };
-    let kind = match source.target_kind() {
-        Ok(kind) => kind,
+    let form = match source.form() {
+        Ok(form) => form,
         Err(error) => {
             problems.push(Problem::value(place, error.to_string()));
             return None;
         }
     };
+    let kind = form.target;
     if !task.targets.contains(&kind) {
         let needed: Vec<&str> = task.targets.iter().map(|t| t.word()).collect();
         let message = format!(
@@ -46,6 +47,11 @@ pub fn source(
         let fitting: Vec<&str> = task.targets.iter().flat_map(|t| catalogue::names_of(*t)).collect();
         let fitting = fitting.join(", ");
         problems.push(Problem::value(place, message).hint(format!("of the catalogue fit: {fitting}")));
+        return None;
+    }
+    if form.tokens && !task.tokens {
+        let message = format!("the rows of `{}` are tokens, but {} needs numbers", source.label(), task.name);
+        problems.push(Problem::value(place, message));
         return None;
     }
     Some(source)

@@ -180,6 +180,7 @@ fn load(manifest: &Path, supervised: bool) -> Result<Arrays, Ended> {
     let bundle = Bundle::open(manifest).map_err(failed("BundleError"))?;
     let target = match bundle.manifest().target {
         _ if !supervised => Ok(OwnedTarget::None),
+        TargetKind::Next => Ok(OwnedTarget::None),
         TargetKind::Continuous => bundle.f64_vector(TRAIN_TARGET).map(|v| OwnedTarget::Numbers(v.into())),
         TargetKind::Classes => bundle.i64_vector(TRAIN_TARGET).map(|v| OwnedTarget::Classes(v.into())),
     };

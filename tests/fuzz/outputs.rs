@@ -105,6 +105,7 @@ fn asked(cache: &Path) -> Vec<Asked> {
         let preparation = Preparation {
             test_fraction: 0.2,
             fold: None,
+            published: false,
             scale: Scale::Standard,
             seed: 1,
             dtype: Dtype::Float64,

@@ -49,6 +49,7 @@ fn loaded(path: &Path, bytes: &[u8]) -> String {
                 assert!(data.features.nrows() > 0 && data.features.ncols() == data.feature_names.len());
                 assert!(data.features.iter().all(|value| value.is_finite()));
                 let targets = match &data.target {
+                    Target::Next { .. } => unreachable!("a table holds no tokens"),
                     Target::Continuous(values) => {
                         assert!(values.iter().all(|value| value.is_finite()));
                         values.len()

@@ -14,7 +14,7 @@ pub const SCHEMA_VERSION: u32 = 1;
 
 /// Role: features to train on, rows × columns.
 pub const TRAIN_FEATURES: &str = "train_features";
-/// Role: targets to train on, one a row: int64 for classes, else of the preparation's type.
+/// Role: targets to train on, one a row: int64 for classes, else of the preparation's type. Absent where the next token is the target.
 pub const TRAIN_TARGET: &str = "train_target";
 /// Role: features to test on, rows × columns.
 pub const TEST_FEATURES: &str = "test_features";
@@ -39,9 +39,16 @@ pub struct Manifest {
     pub preparation: Preparation,
     /// The kind of target.
     pub target: TargetKind,
-    /// One name a feature column.
+    /// How the columns of a row are laid out, outermost first: `[1, 28, 28]` are channels, height and width. Absent where a row is a
+    /// list of columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub example_shape: Option<Vec<usize>>,
+    /// Where the features are token ids, int64: they are below this number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vocabulary: Option<usize>,
+    /// One name a feature column; empty where the columns are no table's.
     pub feature_names: Vec<String>,
-    /// The name of each class in the order of the labels 0, 1 …; empty for a continuous target.
+    /// The name of each class in the order of the labels 0, 1 …; empty where there are none.
     pub class_names: Vec<String>,
     /// The arrays by what they are for.
     pub roles: BTreeMap<String, Role>,

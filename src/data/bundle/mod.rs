@@ -138,6 +138,25 @@ impl Bundle {
         self.read(role, 1)
     }
 
+    /// A matrix of integers in standard layout: tokens.
+    ///
+    /// # Errors
+    /// As [`Bundle::f64_matrix`].
+    pub fn i64_matrix(&self, role: &str) -> Result<Array2<i64>, DataError> {
+        self.matrix(role)
+    }
+
+    /// How the columns of a row are laid out, outermost first.
+    ///
+    /// # Errors
+    /// The bundle has no [`TRAIN_FEATURES`].
+    pub fn example_shape(&self) -> Result<Vec<usize>, DataError> {
+        match &self.manifest.example_shape {
+            Some(shape) => Ok(shape.clone()),
+            None => Ok(vec![self.columns(TRAIN_FEATURES)?]),
+        }
+    }
+
     /// What the manifest says of a role.
     ///
     /// # Errors

@@ -12,6 +12,9 @@ pub struct Preparation {
     /// Which fold of a cross-validation is tested on, of which [`Preparation::test_fraction`] is the share; none where one part is held out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fold: Option<Fold>,
+    /// Whether the rows that were published to test on are tested on, all rows in their published order. The fraction is 0 then.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub published: bool,
     /// How features are scaled, with statistics of the training rows alone.
     pub scale: Scale,
     /// The seed of the shuffle that splits.
@@ -42,6 +45,8 @@ pub enum Scale {
     Standard,
     /// To the interval from 0 to 1.
     MinMax,
+    /// Each channel of images to mean 0 and (population) standard deviation 1.
+    Channel,
 }
 
 /// A floating-point type.

@@ -13,7 +13,7 @@ use super::manifest::{
     DatasetRecord, Manifest, Role, SCHEMA_VERSION, TEST_FEATURES, TEST_ROWS, TEST_TARGET, TRAIN_FEATURES,
     TRAIN_ROWS, TRAIN_TARGET,
 };
-use super::preparation::{Dtype, Preparation};
+use super::preparation::{Dtype, Preparation, Scale};
 use super::scale::scale;
 use super::split::{Split, split};
 use super::tensor::Tensor;
@@ -165,6 +165,8 @@ fn write(
         dataset: record,
         preparation: preparation.clone(),
         target: dataset.target.kind(),
+        example_shape: Some(dataset.layout.example_shape.clone()).filter(|shape| shape.len() > 1),
+        vocabulary: dataset.layout.vocabulary,
         feature_names: dataset.feature_names.clone(),
         class_names: dataset.target.class_names().to_vec(),
         roles,
@@ -192,60 +194,90 @@ fn replace_folder(temporary: tempfile::TempDir, place: &Path) -> Result<(), Data
     Ok(())
 }
 
+/// The number of channels by which features are scaled.
+///
+/// # Errors
+/// The features are tokens and would be scaled, or are to be scaled by channels and have none.
+fn channels(dataset: &Dataset, scale: Scale) -> Result<usize, DataError> {
+    match (dataset.layout.example_shape.as_slice(), scale) {
+        (_, Scale::None) => Ok(1),
+        _ if dataset.layout.vocabulary.is_some() => {
+            Err(DataError::ScaleTokens { dataset: dataset.name.clone() })
+        }
+        ([channels, _, _], Scale::Channel) => Ok(*channels),
+        (_, Scale::Channel) => Err(DataError::NoChannels { dataset: dataset.name.clone() }),
+        (_, Scale::Standard | Scale::MinMax) => Ok(1),
+    }
+}
+
 /// The arrays of a bundle by role.
 fn tensors(
     dataset: &Dataset,
     preparation: &Preparation,
     split: &Split,
-) -> Result<[(&'static str, Tensor); 6], DataError> {
+) -> Result<Vec<(&'static str, Tensor)>, DataError> {
+    let channels = channels(dataset, preparation.scale)?;
     let mut train = dataset.features.select(Axis(0), &split.train);
     let mut test = dataset.features.select(Axis(0), &split.test);
-    scale(preparation.scale, &mut train, &mut test);
+    scale(preparation.scale, channels, &mut train, &mut test);
     let features = |matrix: &Array2<f64>| {
         let (rows, columns) = matrix.dim();
         let values = matrix.as_slice().expect("selected rows are in standard layout");
-        float_tensor(dataset, preparation.dtype, vec![rows, columns], values, |place| {
-            &dataset.feature_names[place % columns]
-        })
+        let shape = vec![rows, columns];
+        if dataset.layout.vocabulary.is_some() {
+            return Ok(tokens(shape, values));
+        }
+        float_tensor(dataset, preparation.dtype, shape, values, |place| dataset.column_name(place % columns))
     };
+    let integers = |values: Vec<i64>| Tensor::int64(vec![values.len()], &values);
     let target = |rows: &[usize]| match &dataset.target {
         Target::Continuous(values) => {
             let values: Vec<f64> = rows.iter().map(|row| values[*row]).collect();
-            float_tensor(dataset, preparation.dtype, vec![rows.len()], &values, |_| "target")
+            float_tensor(dataset, preparation.dtype, vec![rows.len()], &values, |_| "target".to_owned())
+                .map(Some)
         }
-        Target::Classes { labels, .. } => {
-            Ok(Tensor::int64(&rows.iter().map(|row| labels[*row]).collect::<Vec<_>>()))
-        }
+        Target::Classes { labels, .. } => Ok(Some(integers(rows.iter().map(|row| labels[*row]).collect()))),
+        Target::Next { .. } => Ok(None),
     };
     let places = |rows: &[usize]| {
         let place = |row: &usize| i64::try_from(*row).expect("a place in a list");
-        Tensor::int64(&rows.iter().map(place).collect::<Vec<_>>())
+        integers(rows.iter().map(place).collect())
     };
-    Ok([
-        (TRAIN_FEATURES, features(&train)?),
+    let roles = [
+        (TRAIN_FEATURES, Some(features(&train)?)),
         (TRAIN_TARGET, target(&split.train)?),
-        (TEST_FEATURES, features(&test)?),
+        (TEST_FEATURES, Some(features(&test)?)),
         (TEST_TARGET, target(&split.test)?),
-        (TRAIN_ROWS, places(&split.train)),
-        (TEST_ROWS, places(&split.test)),
-    ])
+        (TRAIN_ROWS, Some(places(&split.train))),
+        (TEST_ROWS, Some(places(&split.test))),
+    ];
+    Ok(roles.into_iter().filter_map(|(role, tensor)| Some((role, tensor?))).collect())
+}
+
+/// A tensor of token ids, whatever the type of numbers.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the dataset was checked to hold whole numbers of a vocabulary"
+)]
+fn tokens(shape: Vec<usize>, values: &[f64]) -> Tensor {
+    Tensor::int64(shape, &values.iter().map(|token| *token as i64).collect::<Vec<_>>())
 }
 
 /// A tensor of the asked type, whose values must be finite in it.
 #[expect(clippy::cast_possible_truncation, reason = "the range of float32 is what is checked")]
-fn float_tensor<'a>(
+fn float_tensor(
     dataset: &Dataset,
     dtype: Dtype,
     shape: Vec<usize>,
     values: &[f64],
-    column: impl Fn(usize) -> &'a str,
+    column: impl Fn(usize) -> String,
 ) -> Result<Tensor, DataError> {
     let (finite, name): (fn(&f64) -> bool, _) = match dtype {
         Dtype::Float64 => (|value| value.is_finite(), "float64"),
         Dtype::Float32 => (|value| (*value as f32).is_finite(), "float32"),
     };
     if let Some(place) = values.iter().position(|value| !finite(value)) {
-        let (dataset, column) = (dataset.name.clone(), column(place).to_owned());
+        let (dataset, column) = (dataset.name.clone(), column(place));
         return Err(DataError::Overflow { dataset, column, dtype: name });
     }
     Ok(match dtype {

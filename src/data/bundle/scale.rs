@@ -6,7 +6,7 @@
 //! Deviation: `MinMaxScaler` computes x · factor + offset, which loses digits where values are large beside their range;
 //! here the minimum is taken off first, so that the training rows lie in the interval from 0 to 1 exactly.
 
-use ndarray::{Array2, ArrayView1, Axis};
+use ndarray::{Array2, ArrayView1};
 
 use super::preparation::Scale;
 
@@ -17,19 +17,26 @@ struct Affine {
     divisor: f64,
 }
 
-/// Scales both sides, each rows × columns, by the statistics of `train`.
-pub fn scale(scale: Scale, train: &mut Array2<f64>, test: &mut Array2<f64>) {
-    let affine = match scale {
+/// Scales both sides, each rows × columns in standard layout, by the statistics of `train`. Neighbouring columns, as many in each of `channels`,
+/// are scaled alike by [`Scale::Channel`]; all others scale each column by itself.
+pub fn scale(scale: Scale, channels: usize, train: &mut Array2<f64>, test: &mut Array2<f64>) {
+    let maps: Vec<Affine> = match scale {
         Scale::None => return,
-        Scale::Standard => standard,
-        Scale::MinMax => min_max,
+        Scale::Standard => train.columns().into_iter().map(|column| standard(column.iter())).collect(),
+        Scale::MinMax => train.columns().into_iter().map(min_max).collect(),
+        Scale::Channel => {
+            let area = train.ncols() / channels;
+            let values = train.as_slice().expect("selected rows are in standard layout");
+            (0..channels)
+                .map(|channel| standard(values.chunks_exact(area).skip(channel).step_by(channels).flatten()))
+                .collect()
+        }
     };
-    let maps: Vec<Affine> = train.axis_iter(Axis(1)).map(affine).collect();
+    let alike = train.ncols() / maps.len();
     for side in [train, test] {
-        for mut row in side.rows_mut() {
-            for (value, map) in row.iter_mut().zip(&maps) {
-                *value = (*value - map.centre) / map.divisor;
-            }
+        let values = side.as_slice_mut().expect("selected rows are in standard layout");
+        for (values, map) in values.chunks_exact_mut(alike).zip(maps.iter().cycle()) {
+            values.iter_mut().for_each(|value| *value = (*value - map.centre) / map.divisor);
         }
     }
 }
@@ -39,9 +46,9 @@ pub fn scale(scale: Scale, train: &mut Array2<f64>, test: &mut Array2<f64>) {
 ///
 /// A variance that is within the algorithm's rounding error of zero counts as zero, by scikit-learn's own bound.
 #[expect(clippy::cast_precision_loss, reason = "row counts are far below 2^53")]
-fn standard(values: ArrayView1<f64>) -> Affine {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
+fn standard<'v>(values: impl Iterator<Item = &'v f64> + Clone) -> Affine {
+    let n = values.clone().count() as f64;
+    let mean = values.clone().sum::<f64>() / n;
     let (mut squares, mut rest) = (0.0, 0.0);
     for value in values {
         let deviation = value - mean;
@@ -96,7 +103,7 @@ mod tests {
             (Scale::MinMax, &reference.min_max_train, &reference.min_max_test),
         ] {
             let (mut train, mut test) = (matrix(&reference.train), matrix(&reference.test));
-            scale(kind, &mut train, &mut test);
+            scale(kind, 1, &mut train, &mut test);
             for (found, expected) in [(train, matrix(expected_train)), (test, matrix(expected_test))] {
                 for ((place, found), expected) in found.indexed_iter().zip(&expected) {
                     // What scikit-learn's own way to compute loses (see above): the rounding of x over the range.
@@ -110,10 +117,23 @@ mod tests {
     }
 
     #[test]
+    fn channels_are_scaled_each_by_all_of_its_training_pixels() {
+        // Two images of two channels with two pixels each: 1 2 3 6 has mean 3 and variance 3.5, 5 5 5 5 is constant.
+        let mut train = ndarray::array![[1.0, 2.0, 5.0, 5.0], [3.0, 6.0, 5.0, 5.0]];
+        let mut test = ndarray::array![[3.0, 10.0, 6.0, 5.0]];
+        scale(Scale::Channel, 2, &mut train, &mut test);
+        let deviation = 3.5_f64.sqrt();
+        let expected =
+            [[-2.0, -1.0, 0.0, 0.0], [0.0, 3.0, 0.0, 0.0]].map(|row| row.map(|x: f64| x / deviation));
+        assert_eq!(train, ndarray::arr2(&expected));
+        assert_eq!(test, ndarray::array![[0.0, 7.0 / deviation, 1.0, 0.0]]);
+    }
+
+    #[test]
     fn only_training_rows_count() {
         let mut train = ndarray::array![[0.0], [2.0]];
         let mut test = ndarray::array![[100.0]];
-        scale(Scale::Standard, &mut train, &mut test);
+        scale(Scale::Standard, 1, &mut train, &mut test);
         assert_eq!((train, test), (ndarray::array![[-1.0], [1.0]], ndarray::array![[99.0]]));
     }
 }

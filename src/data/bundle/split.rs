@@ -7,6 +7,8 @@
 //! For a cross-validation the shuffled rows are dealt to the folds in turn: row 0 to fold 0, row 1 to fold 1 … With
 //! stratification they are sorted by class before they are dealt (stably, so that a class stays shuffled), as by scikit-learn's
 //! `StratifiedKFold`: folds differ by one row at most, in whole and in each class.
+//!
+//! Rows that were published to test on are taken as they are: nothing is drawn.
 
 use super::preparation::{Fold, Preparation};
 use crate::data::dataset::{Dataset, Target};
@@ -44,8 +46,11 @@ pub fn split_sizes(rows: usize, test_fraction: f64) -> Result<(usize, usize), Da
 ///
 /// # Errors
 /// As [`split_sizes`]; or the split is stratified and the target is continuous, a class has a single row, or a side
-/// has fewer rows than there are classes; or there are fewer rows than folds.
+/// has fewer rows than there are classes; or there are fewer rows than folds; or the data was published without test rows, which are asked for.
 pub fn split(dataset: &Dataset, preparation: &Preparation) -> Result<Split, DataError> {
+    if preparation.published {
+        return split_as_published(dataset);
+    }
     if let Some(fold) = preparation.fold {
         return split_fold(dataset, preparation, fold);
     }
@@ -77,6 +82,17 @@ pub fn split(dataset: &Dataset, preparation: &Preparation) -> Result<Split, Data
         }
     }
     Ok(split)
+}
+
+/// The rows in their order, those to test on as they were published.
+fn split_as_published(dataset: &Dataset) -> Result<Split, DataError> {
+    let rows = dataset.target.rows();
+    match dataset.layout.published_train {
+        Some(train) if (1..rows).contains(&train) => {
+            Ok(Split { train: (0..train).collect(), test: (train..rows).collect() })
+        }
+        _ => Err(DataError::NoPublishedSplit { dataset: dataset.name.clone() }),
+    }
 }
 
 /// One fold to test on, all others to train on.
@@ -160,13 +176,14 @@ mod tests {
     fn dataset(labels: &[i64]) -> Dataset {
         let names = (0..=*labels.iter().max().unwrap()).map(|c| c.to_string()).collect();
         let target = Target::Classes { labels: labels.to_vec(), names };
-        Dataset::new("test", vec!["x".into()], vec![0.0; labels.len()], target, BTreeMap::new()).unwrap()
+        Dataset::table("test", vec!["x".into()], vec![0.0; labels.len()], target, BTreeMap::new()).unwrap()
     }
 
     fn preparation(test_fraction: f64, stratify: bool) -> Preparation {
         Preparation {
             test_fraction,
             fold: None,
+            published: false,
             scale: Scale::None,
             seed: 42,
             dtype: Dtype::Float64,
@@ -211,8 +228,9 @@ mod tests {
             "a stratified split of 3 classes needs as many rows on either side, but has 4 to train on and 2 to test on"
         );
         let target = Target::Continuous(vec![0.0; 4]);
-        let continuous = Dataset::new("y", vec!["x".into()], vec![0.0; 4], target, BTreeMap::new()).unwrap();
-        assert_eq!(message(&continuous, 0.5), "y has a continuous target, so its split cannot be stratified");
+        let continuous =
+            Dataset::table("y", vec!["x".into()], vec![0.0; 4], target, BTreeMap::new()).unwrap();
+        assert_eq!(message(&continuous, 0.5), "y has no classes, so its split cannot be stratified");
     }
 
     #[test]
@@ -222,6 +240,16 @@ mod tests {
         let other = Preparation { seed: 43, ..base.clone() };
         assert_eq!(split(&data, &base).unwrap(), split(&data, &base).unwrap());
         assert_ne!(split(&data, &base).unwrap(), split(&data, &other).unwrap());
+    }
+
+    #[test]
+    fn published_rows_are_tested_on_in_their_order() {
+        let preparation = Preparation { published: true, ..preparation(0.0, false) };
+        let mut data = dataset(&[0, 1, 1, 0]);
+        let refused = split(&data, &preparation).unwrap_err().to_string();
+        assert_eq!(refused, "test was published without rows to test on");
+        data.layout.published_train = Some(3);
+        assert_eq!(split(&data, &preparation).unwrap(), Split { train: vec![0, 1, 2], test: vec![3] });
     }
 
     #[test]

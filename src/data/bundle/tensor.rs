@@ -57,9 +57,9 @@ impl Tensor {
         Self { dtype: TensorDtype::Float32, shape, data: bytes(values, |value| (value as f32).to_le_bytes()) }
     }
 
-    /// A tensor of integers, one-dimensional.
-    pub fn int64(values: &[i64]) -> Self {
-        Self { dtype: TensorDtype::Int64, shape: vec![values.len()], data: bytes(values, i64::to_le_bytes) }
+    /// A tensor of integers.
+    pub fn int64(shape: Vec<usize>, values: &[i64]) -> Self {
+        Self { dtype: TensorDtype::Int64, shape, data: bytes(values, i64::to_le_bytes) }
     }
 
     /// The bytes of a safetensors file that holds it under a name.

@@ -16,6 +16,7 @@ fn moons(rows: i64) -> Source {
 fn preparation() -> Preparation {
     Preparation {
         fold: None,
+        published: false,
         test_fraction: 0.25,
         scale: Scale::Standard,
         seed: 42,
@@ -58,6 +59,7 @@ fn a_bundle_holds_the_datasets_rows() {
             assert!(found.is_standard_layout());
             assert_eq!(found, expected);
             match &data.target {
+                Target::Next { .. } => unreachable!("none of these is text"),
                 Target::Continuous(values) => {
                     let expected: Vec<f64> = places.iter().map(|row| round(values[*row])).collect();
                     assert_eq!(bundle.f64_vector(target).unwrap(), expected);
@@ -84,6 +86,63 @@ fn the_same_source_gives_the_same_bytes_as_ever() {
     let text = fs::read_to_string(first.path()).unwrap();
     assert_eq!(first.hash(), sha256(text.as_bytes()));
     insta::assert_snapshot!(text);
+}
+
+#[test]
+fn images_keep_their_shape_and_are_scaled_by_channels() {
+    let cache = tempfile::tempdir().unwrap();
+    let parameters = [("rows", 40), ("size", 6), ("channels", 3), ("classes", 2)];
+    let parameters = parameters.map(|(name, value)| (name.to_owned(), Value::Int(value)));
+    let source = Source::generator("images", &BTreeMap::from(parameters)).unwrap();
+    let by_channels = Preparation { scale: Scale::Channel, dtype: Dtype::Float32, ..preparation() };
+    let bundle = prepare(&source, &by_channels, cache.path(), &mut quiet).unwrap();
+    assert_eq!(bundle.example_shape().unwrap(), [3, 6, 6]);
+    assert_eq!(bundle.manifest().example_shape.as_deref(), Some([3, 6, 6].as_slice()));
+    assert!(bundle.manifest().feature_names.is_empty());
+    let train = bundle.f64_matrix(TRAIN_FEATURES).unwrap();
+    for channel in 0..3 {
+        let columns: Vec<usize> = (channel * 36..(channel + 1) * 36).collect();
+        let values = train.select(ndarray::Axis(1), &columns);
+        assert!(values.mean().unwrap().abs() < 1e-7 && (values.std(0.0) - 1.0).abs() < 1e-7);
+        assert!((values.column(0).std(0.0) - 1.0).abs() > 1e-3, "not each pixel for itself");
+    }
+    let refused = prepare(&moons(20), &by_channels, cache.path(), &mut quiet).unwrap_err();
+    assert_eq!(
+        refused.to_string(),
+        "moons(rows=20) has no channels by which it could be scaled: its rows are no images"
+    );
+}
+
+#[test]
+fn tokens_are_whole_numbers_without_a_target() {
+    let cache = tempfile::tempdir().unwrap();
+    let parameters =
+        BTreeMap::from([("rows".to_owned(), Value::Int(40)), ("length".to_owned(), Value::Int(7))]);
+    let source = Source::generator("tokens", &parameters).unwrap();
+    let data = source.load(cache.path(), &mut quiet).unwrap();
+    let plain = Preparation { scale: Scale::None, stratify: false, ..preparation() };
+    let bundle = prepare(&source, &plain, cache.path(), &mut quiet).unwrap();
+    bundle.verify().unwrap();
+    let roles: Vec<&str> = bundle.manifest().roles.keys().map(String::as_str).collect();
+    assert_eq!(roles, [TEST_FEATURES, TEST_ROWS, TRAIN_FEATURES, TRAIN_ROWS]);
+    assert_eq!((bundle.manifest().target, bundle.manifest().vocabulary), (TargetKind::Next, Some(32)));
+    assert_eq!((bundle.example_shape().unwrap(), &bundle.manifest().example_shape), (vec![8], &None));
+    let (found, places) = (bundle.i64_matrix(TRAIN_FEATURES).unwrap(), rows(&bundle, TRAIN_ROWS));
+    assert_eq!(found.dim(), (30, 8));
+    assert_eq!(
+        found.mapv(|token| f64::from(i32::try_from(token).unwrap())),
+        data.features.select(ndarray::Axis(0), &places)
+    );
+    assert!(bundle.f64_matrix(TRAIN_FEATURES).is_err(), "tokens are no numbers to compute with");
+
+    let message =
+        |preparation| prepare(&source, &preparation, cache.path(), &mut quiet).unwrap_err().to_string();
+    let scaled = message(Preparation { scale: Scale::Standard, ..plain.clone() });
+    assert_eq!(scaled, "tokens(rows=40, length=7) holds tokens, which cannot be scaled");
+    let published = message(Preparation { published: true, ..plain.clone() });
+    assert_eq!(published, "tokens(rows=40, length=7) was published without rows to test on");
+    let stratified = message(Preparation { stratify: true, ..plain.clone() });
+    assert_eq!(stratified, "tokens(rows=40, length=7) has no classes, so its split cannot be stratified");
 }
 
 #[test]

@@ -113,7 +113,7 @@ pub fn decode(name: &str, kind: TargetKind, format: Format, files: &[File]) -> R
             return Err(DataError::Malformed { file: name.to_owned(), problem });
         }
     };
-    Dataset::new(name, names, features, target, hashes)
+    Dataset::table(name, names, features, target, hashes)
 }
 
 /// Decodes a user's file by its ending: `.csv`, `.csv.gz` or `.parquet`.

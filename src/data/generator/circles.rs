@@ -6,7 +6,7 @@ use std::f64::consts::TAU;
 
 use super::moons::scatter;
 use super::{Arguments, Generator, Streams, noise, rows, seed};
-use crate::data::dataset::{Target, TargetKind};
+use crate::data::dataset::{Layout, Target, TargetKind};
 use crate::data::random::permutation;
 use crate::task::parameter::ParameterDef;
 
@@ -30,8 +30,8 @@ impl Generator for Circles {
             seed(),
         ]
     }
-    fn columns(&self, _arguments: &Arguments) -> usize {
-        2
+    fn layout(&self, _arguments: &Arguments) -> Layout {
+        Layout::of(&[2])
     }
     fn draw(&self, arguments: &Arguments, streams: &Streams) -> (Vec<f64>, Target) {
         let (rows, factor) = (arguments.count("rows"), arguments.number("factor"));

@@ -10,16 +10,19 @@
 mod blobs;
 mod circles;
 mod classification;
+mod images;
 mod linear;
 mod moons;
 mod nonlinear;
+mod sine;
 mod sparse;
+mod tokens;
 
 use std::collections::BTreeMap;
 
 use rand_chacha::ChaCha8Rng;
 
-use super::dataset::{Dataset, Target, TargetKind};
+use super::dataset::{Dataset, Layout, Target, TargetKind};
 use super::error::DataError;
 use super::random;
 use super::source::Dimensions;
@@ -38,9 +41,9 @@ pub trait Generator: Sync {
     fn target(&self) -> TargetKind;
     /// Its parameters in the order of labels. `rows` and `seed` belong to all.
     fn parameters(&self) -> Vec<ParameterDef>;
-    /// The number of feature columns.
-    fn columns(&self, arguments: &Arguments) -> usize {
-        arguments.count("features")
+    /// What the columns of a row are.
+    fn layout(&self, arguments: &Arguments) -> Layout {
+        Layout::of(&[arguments.count("features")])
     }
     /// Checks what concerns several parameters.
     ///
@@ -62,6 +65,9 @@ pub static GENERATORS: &[&dyn Generator] = &[
     &blobs::Blobs,
     &moons::Moons,
     &circles::Circles,
+    &images::Images,
+    &sine::Sine,
+    &tokens::Tokens,
 ];
 
 /// Finds a generator by its name.
@@ -100,7 +106,7 @@ pub fn check(name: &str, parameters: &Parameters) -> Result<Arguments, DataError
         .collect::<Result<Parameters, DataError>>()?;
     let arguments = Arguments(checked);
     generator.check(&arguments).map_err(|(parameter, problem)| error(parameter, problem))?;
-    let (rows, columns) = (arguments.count("rows"), generator.columns(&arguments));
+    let (rows, columns) = (arguments.count("rows"), generator.layout(&arguments).columns());
     if rows.checked_mul(columns).is_none_or(|values| values > MAX_VALUES) {
         let problem = format!("is {rows}, but with {columns} columns at most {} fit", MAX_VALUES / columns);
         return Err(error("rows", problem));
@@ -114,7 +120,7 @@ pub fn check(name: &str, parameters: &Parameters) -> Result<Arguments, DataError
 /// As [`check`].
 pub fn dimensions(name: &str, parameters: &Parameters) -> Result<Dimensions, DataError> {
     let arguments = check(name, parameters)?;
-    Ok(Dimensions { rows: arguments.count("rows"), columns: find(name)?.columns(&arguments) })
+    Ok(Dimensions { rows: arguments.count("rows"), columns: find(name)?.layout(&arguments).columns() })
 }
 
 /// Draws a dataset called `label`.
@@ -125,9 +131,12 @@ pub fn generate(name: &str, parameters: &Parameters, label: &str) -> Result<Data
     let generator = find(name)?;
     let arguments = check(name, parameters)?;
     let (features, target) = generator.draw(&arguments, &Streams(arguments.seed()));
-    let columns = generator.columns(&arguments);
-    let names = (0..columns).map(|column| format!("x{column}")).collect();
-    Dataset::new(label, names, features, target, BTreeMap::new())
+    let layout = generator.layout(&arguments);
+    if layout != Layout::of(&[layout.columns()]) {
+        return Dataset::examples(label, layout, features, target, BTreeMap::new());
+    }
+    let names = (0..layout.columns()).map(|column| format!("x{column}")).collect();
+    Dataset::table(label, names, features, target, BTreeMap::new())
 }
 
 /// Checked parameters of a generator, defaults filled in.

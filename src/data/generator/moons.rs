@@ -5,7 +5,7 @@
 use std::f64::consts::PI;
 
 use super::{Arguments, Generator, Streams, class_names, noise, rows, seed};
-use crate::data::dataset::{Target, TargetKind};
+use crate::data::dataset::{Layout, Target, TargetKind};
 use crate::data::random::{normal, permutation};
 use crate::task::parameter::ParameterDef;
 
@@ -24,8 +24,8 @@ impl Generator for Moons {
     fn parameters(&self) -> Vec<ParameterDef> {
         vec![rows(2), noise(0.1, "standard deviation of the noise in each dimension"), seed()]
     }
-    fn columns(&self, _arguments: &Arguments) -> usize {
-        2
+    fn layout(&self, _arguments: &Arguments) -> Layout {
+        Layout::of(&[2])
     }
     fn draw(&self, arguments: &Arguments, streams: &Streams) -> (Vec<f64>, Target) {
         let rows = arguments.count("rows");

@@ -170,6 +170,64 @@ fn noiseless_points_are_those_of_scikit_learn() {
     }
 }
 
+/// The share of test rows whose class's mean training image, moved anywhere around the edges, is nearest.
+#[test]
+fn images_show_their_classes_pattern_at_any_place() {
+    let data = draw("images", &[("rows", 200.0), ("size", 8.0), ("classes", 4.0), ("noise", 0.5)]);
+    assert_eq!(data.layout, Layout::of(&[1, 8, 8]));
+    let Target::Classes { labels, names } = &data.target else { panic!() };
+    assert_eq!(names.len(), 4);
+    let image = |row: usize| data.features.row(row).to_vec();
+    let distance = |a: &[f64], b: &[f64], right: usize, down: usize| -> f64 {
+        let moved = |place: usize| b[(place / 8 + down) % 8 * 8 + (place + right) % 8];
+        (0..64).map(|place| (a[place] - moved(place)).powi(2)).sum()
+    };
+    let nearest = |a: usize, moves: usize| {
+        let far = |b: &usize| {
+            let (a, b) = (image(a), image(*b));
+            let all = (0..moves).flat_map(|right| (0..moves).map(move |down| (right, down)));
+            all.map(|(right, down)| distance(&a, &b, right, down)).fold(f64::INFINITY, f64::min)
+        };
+        (100..200).min_by(|a, b| far(a).total_cmp(&far(b))).unwrap()
+    };
+    let right = |moves| (0..100).filter(|row| labels[*row] == labels[nearest(*row, moves)]).count();
+    assert_eq!(right(8), 100, "every image is nearest to one of its class");
+}
+
+#[test]
+fn windows_of_sines_go_on_as_they_began() {
+    let quiet = [("rows", 50.0), ("noise", 0.0), ("waves", 1.0), ("length", 16.0)];
+    let data = draw("sine", &quiet);
+    assert_eq!(data.layout, Layout::of(&[16, 1]));
+    let Target::Continuous(next) = &data.target else { panic!() };
+    for (row, next) in data.features.rows().into_iter().zip(next) {
+        // A sine satisfies x(t+1) + x(t-1) = 2 cos(ω) x(t), with one ω for all rows.
+        let factor = (data.features[[0, 2]] + data.features[[0, 0]]) / data.features[[0, 1]];
+        assert!((next + row[14] - factor * row[15]).abs() < 1e-9);
+    }
+    let noisy = draw("sine", &[quiet[0], ("noise", 0.5), quiet[2], quiet[3]]);
+    let errors: Vec<f64> = (&noisy.features - &data.features).into_iter().collect();
+    assert!((variance(&errors).sqrt() - 0.5).abs() < 0.06, "six standard errors of 800 draws");
+}
+
+#[test]
+fn tokens_follow_from_the_one_before() {
+    let data = draw("tokens", &[("rows", 500.0), ("length", 20.0), ("vocabulary", 8.0)]);
+    assert_eq!(data.layout, Layout::tokens(21, 8));
+    let mut follow: BTreeMap<(u64, u64), u32> = BTreeMap::new();
+    for row in data.features.rows() {
+        for pair in row.to_vec().windows(2) {
+            *follow.entry((pair[0].to_bits(), pair[1].to_bits())).or_default() += 1;
+        }
+    }
+    for token in 0..8 {
+        let token = f64::from(token).to_bits();
+        let counts: Vec<u32> = follow.iter().filter(|(pair, _)| pair.0 == token).map(|(_, n)| *n).collect();
+        let (total, most) = (counts.iter().sum::<u32>(), counts.iter().max().copied().unwrap_or(0));
+        assert!(counts.len() <= 4 && f64::from(most) > 0.4 * f64::from(total), "{counts:?}");
+    }
+}
+
 fn mean(values: &[f64]) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "small")]
     let n = values.len() as f64;

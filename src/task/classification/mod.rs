@@ -37,6 +37,7 @@ impl Task for Classification {
             name: "classification".to_owned(),
             doc: "predict a class for every row of the test split".to_owned(),
             targets: vec![TargetKind::Classes],
+            tokens: false,
             supervised: true,
             application: "predict".to_owned(),
             dtypes: vec!["float64".to_owned()],

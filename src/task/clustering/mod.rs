@@ -43,6 +43,7 @@ impl Task for Clustering {
             name: "clustering".to_owned(),
             doc: "find groups among the training rows".to_owned(),
             targets: vec![TargetKind::Classes, TargetKind::Continuous],
+            tokens: false,
             supervised: false,
             application: "predict".to_owned(),
             dtypes: vec!["float64".to_owned()],

@@ -25,6 +25,7 @@ impl Task for Decomposition {
             doc: "find the directions of the training rows' largest variance, and transform the test rows"
                 .to_owned(),
             targets: vec![TargetKind::Classes, TargetKind::Continuous],
+            tokens: false,
             supervised: false,
             application: "transform".to_owned(),
             dtypes: vec!["float64".to_owned()],

@@ -32,6 +32,7 @@ impl Task for Regression {
             name: "regression".to_owned(),
             doc: "predict a number for every row of the test split".to_owned(),
             targets: vec![TargetKind::Continuous],
+            tokens: false,
             supervised: true,
             application: "predict".to_owned(),
             dtypes: vec!["float64".to_owned()],
