@@ -183,8 +183,10 @@ def problem(
     return {role: np.ascontiguousarray(array, dtype=dtype) for role, array in arrays.items()}
 
 
-def write_bundle(folder: Path, arrays: dict[str, np.ndarray], **changed: Any) -> Path:
-    """A bundle in the runner's format; `changed` replaces keys of the role `train_features`."""
+def write_bundle(
+    folder: Path, arrays: dict[str, np.ndarray], says: dict[str, Any] | None = None, **changed: Any
+) -> Path:
+    """A bundle in the runner's format, with what it `says`; `changed` replaces keys of `train_features`."""
     folder.mkdir()
     roles = {}
     for role, array in arrays.items():
@@ -199,7 +201,9 @@ def write_bundle(folder: Path, arrays: dict[str, np.ndarray], **changed: Any) ->
         }
     roles["train_features"].update(changed)
     manifest = folder / "manifest.json"
-    manifest.write_text(json.dumps({"version": 1, "roles": roles, "source": {"anything": []}}))
+    manifest.write_text(
+        json.dumps({"version": 1, "roles": roles, "source": {"anything": []}, **(says or {})})
+    )
     return manifest
 
 
@@ -239,6 +243,8 @@ EVENTS: dict[str, dict[str, Any]] = {
     "failed": {"kind": TEXT, "message": TEXT, "traceback": TEXT},
     "done": {},
 }
+#: Keys that an event may lack.
+MAY = {"receipt": {"draws": TEXT}}
 OBJECTS: dict[str, dict[str, Any]] = {
     "memory": {"rss_bytes": COUNT | None, "peak_rss_bytes": COUNT | None},
     "threads": {"allowed": COUNT, "pool": COUNT, "alive": COUNT | None},
@@ -250,7 +256,10 @@ LAST = ("done", "unsupported", "failed")
 def check_protocol(test: unittest.TestCase, answer: Answer) -> None:
     """Check keys, types and order of all events, and the exit status."""
     for event in answer.events:
-        check_object(test, {k: v for k, v in event.items() if k != "event"}, EVENTS[event["event"]])
+        may = {k: kind for k, kind in MAY.get(event["event"], {}).items() if k in event}
+        check_object(
+            test, {k: v for k, v in event.items() if k != "event"}, {**EVENTS[event["event"]], **may}
+        )
         for name in OBJECTS.keys() & event.keys():
             check_object(test, event[name], OBJECTS[name])
         for library in event.get("blas", []):

@@ -23,7 +23,7 @@ from support import ADAPTERS, FIT, KIT  # noqa: F401, importing it makes the kit
 
 from benchrun_kit import Model  # isort: skip
 from benchrun_kit.manifest import Manifest  # isort: skip
-from benchrun_kit.phases import TRAINING  # isort: skip
+from benchrun_kit.estimation import TRAINING  # isort: skip
 from benchrun_kit.receipt import plain  # isort: skip
 from benchrun_kit.request import read_request  # isort: skip
 
@@ -38,10 +38,13 @@ def definitions() -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def registered() -> Iterator[tuple[Path, dict[str, Any], dict[str, Any]]]:
-    """Every algorithm that an adapter here offers: the adapter's folder, its entry, the task's definition."""
+    """Every estimator that an adapter here offers: the adapter's folder, its entry, the task's definition."""
     known = definitions()
     for manifest in sorted(ADAPTERS.glob("*/adapter.toml")):
         for entry in tomllib.loads(manifest.read_text())["algorithms"]:
+            # Networks are trained otherwise: `test_pytorch.py`.
+            if entry["task"] not in TRAINING:
+                continue
             yield manifest.parent, entry, known[entry["task"], entry["name"]]
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import support  # noqa: F401, it puts the kit on the path
 from benchrun_kit import Repeat
-from benchrun_kit.measure import Measurement, Samples
+from benchrun_kit.measure import Measurement, Samples, Stopwatch
 
 MS = 1_000_000
 
@@ -70,6 +70,50 @@ class SlowdownTest(unittest.TestCase):
         for wall, calls in zip(samples.wall_ns, samples.calls, strict=True):
             self.assertGreater(calls, 1)
             self.assertAlmostEqual(wall, calls * 7 * 1.5, delta=3)
+
+
+class StopwatchTest(unittest.TestCase):
+    """Calls within calls, on a clock that every reading moves by 1 ns."""
+
+    def series(self, slowdown: float) -> tuple[Samples, Samples, list[object]]:
+        now = 0
+
+        def wall() -> int:
+            nonlocal now
+            now += 1
+            return now
+
+        def inner(number: int) -> int:
+            nonlocal now
+            now += 10_000
+            return number
+
+        def outer() -> list[object]:
+            nonlocal now
+            # Three inner calls, and 5 µs of its own between them.
+            now += 5_000
+            return [watch.time(inners, inner, number) for number in range(3)]
+
+        watch = Stopwatch(slowdown, wall=wall, cpu=lambda: now)
+        inners, outers = Samples(), Samples()
+        returned = watch.time(outers, outer)
+        return inners, outers, returned
+
+    def test_results_are_handed_on(self) -> None:
+        inners, outers, returned = self.series(0.0)
+        self.assertEqual(returned, [0, 1, 2])
+        self.assertEqual((inners.calls, outers.calls), ([1, 1, 1], [1]))
+        self.assertEqual(inners.wall_ns, [10_001] * 3)
+        self.assertEqual(outers.wall_ns, [35_007])
+
+    def test_waiting_within_a_call_is_not_its_own_time(self) -> None:
+        for slowdown in (0.05, 1.0, 3.0):
+            inners, outers, _ = self.series(slowdown)
+            for found in inners.wall_ns:
+                self.assertAlmostEqual(found, 10_001 * (1 + slowdown), delta=3)
+            self.assertAlmostEqual(outers.wall_ns[0], 35_007 * (1 + slowdown), delta=30)
+            for samples in (inners, outers):
+                self.assertTrue(all(c >= w for c, w in zip(samples.cpu_ns, samples.wall_ns, strict=True)))
 
 
 class RepetitionTest(unittest.TestCase):

@@ -58,6 +58,12 @@ class RequestTest(unittest.TestCase):
         self.refused(request(slowdown="5%"), 'request.slowdown is "5%", but must be a number')
         self.refused(request(slowdown=-0.1), "request.slowdown is -0.1, but must be at least 0")
 
+    def test_draws_are_a_path_or_absent(self) -> None:
+        self.assertIsNone(self.read(request()).draws)
+        self.assertIsNone(self.read(request(draws=None)).draws)
+        self.assertEqual(self.read(request(draws="/d.safetensors")).draws, "/d.safetensors")
+        self.refused(request(draws=3), "request.draws is 3, but must be a text")
+
     def test_only_the_first_line_is_read(self) -> None:
         stream = io.BytesIO(json.dumps(request()).encode() + b"\nmore")
         read_request(stream)

@@ -321,10 +321,12 @@ class FailureTest(WorkerCase):
         )
         manifest = support.TOY_MANIFEST.replace('"regression"', '"juggling"')
         answer = self.answer(self.toy(manifest=manifest), self.request(task="juggling"))
-        known = "known are regression, classification, clustering, decomposition"
+        known = "known are regression, classification, clustering, decomposition, image, sequence"
         self.assert_failed(answer, "RequestError", f"the task is `juggling`; {known}")
         fails("the first phase must be of kind `fit`", PREDICT)
         fails("the first phase must be of kind `fit`")
+        answer = self.answer(self.toy(), self.request(draws="/d.safetensors"))
+        self.assert_failed(answer, "RequestError", "the task `regression` has no draws")
         for rows in (0, 18, None):
             fails(
                 f"batch_rows of phase predict@5 is {rows}, but must be from 1 to 17",
@@ -408,7 +410,11 @@ class OutputTest(WorkerCase):
                 "ValueError",
                 "one entry for each of 17 rows, but returned (3,)",
             ),
-            ("return {'predictions': np.array(['a'])}", "TypeError", "output `predictions` is of type <U1"),
+            (
+                "return {'predictions': np.array(['a'] * 17)}",
+                "TypeError",
+                "output `predictions` is of type <U1",
+            ),
         ]:
             self.assert_failed(self.answer(self.toy(outputs=planted), self.request()), kind, message)
 

@@ -1,10 +1,21 @@
 """The Python side of benchrun's worker protocol, once for all adapters.
 
-An adapter imports from here alone: `Request`, `Model`, `ReadBack` and `Unsupported`. How to write one
-is told in `python_adapters/README.md`; the protocol itself is `src/worker/protocol.rs`.
+An adapter imports from here alone: `Request`, `Model` or `Network`, `ReadBack` and `Unsupported`. How to
+write one is told in `python_adapters/README.md`; the protocol itself is `src/worker/protocol.rs`.
 """
 
-from .interface import Model, ReadBack, Unsupported
+from .interface import DRAWN, LOOP, Data, Model, Network, ReadBack, Unsupported
 from .request import PhaseRequest, Repeat, Request
 
-__all__ = ["Model", "PhaseRequest", "ReadBack", "Repeat", "Request", "Unsupported"]
+__all__ = [
+    "DRAWN",
+    "LOOP",
+    "Data",
+    "Model",
+    "Network",
+    "PhaseRequest",
+    "ReadBack",
+    "Repeat",
+    "Request",
+    "Unsupported",
+]

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
@@ -24,17 +25,26 @@ class Bundle:
     #: SHA-256 of the manifest's bytes, for the receipt: which bundle was really read.
     sha256: str
     roles: Mapping[str, Mapping[str, object]]
+    #: Everything that the manifest says.
+    manifest: Mapping[str, Any]
 
     @classmethod
     def open(cls, path: Path) -> Bundle:
         """Read the manifest. Hashes are the runner's to verify."""
         try:
             content = path.read_bytes()
-            return cls(path, hashlib.sha256(content).hexdigest(), json.loads(content)["roles"])
+            manifest = json.loads(content)
+            return cls(path, hashlib.sha256(content).hexdigest(), manifest["roles"], manifest)
         except KeyError as error:
             raise BundleError(f"{path} lacks the key {error}") from error
         except (OSError, ValueError) as error:
             raise BundleError(f"cannot read {path}: {error}") from error
+
+    def says(self, key: str) -> Any:  # noqa: ANN401, any value of JSON
+        """What the manifest says under a key that the task needs."""
+        if key not in self.manifest:
+            raise BundleError(f"{self.path} lacks the key {key}")
+        return self.manifest[key]
 
     def load(self, roles: Sequence[str], dtype: str) -> dict[str, np.ndarray]:
         """The arrays of some roles, row-major, in memory of their own; floating-point ones are of `dtype`."""

@@ -1,4 +1,4 @@
-"""What an adapter implements: one function `create(request) -> Model`, and the model it returns."""
+"""What an adapter implements: one function `create(request)`, and the `Model` or the `Network` it returns."""
 
 from __future__ import annotations
 
@@ -69,3 +69,77 @@ class Model(Protocol):
 
     def outputs(self, features: np.ndarray) -> Mapping[str, np.ndarray]:
         """The raw outputs that the task wants: `predictions` [m] for all test rows [m, d], and others."""
+
+
+#: The hyperparameters of a network that the kit's loop honours itself.
+LOOP = ("batch_size", "epochs", "steps", "patience")
+#: Those that made the draws: they act through the rates and the validation rows, which are the same for all
+#: sides.
+DRAWN = ("learning_rate", "schedule", "step_epochs", "gamma", "validation")
+
+
+@dataclass(frozen=True)
+class Data:
+    """The training rows of a network, and what the bundle's manifest says of them."""
+
+    #: [n, d]: float32, or int64 tokens.
+    features: np.ndarray
+    #: [n]: int64 classes or float32 numbers; `None` where the target is the next token.
+    target: np.ndarray | None
+    #: How the d values of a row are laid out: `(1, 28, 28)` are channels, height and width, `(50, 2)` steps
+    #: and channels.
+    example_shape: tuple[int, ...]
+    #: What is learnt: a class, a number, or the token that follows each one of a row (which has one more than
+    #: are read).
+    kind: Literal["classes", "continuous", "next"]
+    #: The number of classes; 0 where there are none.
+    classes: int
+    #: The number of different tokens, where features are tokens.
+    vocabulary: int | None
+
+    @property
+    def outputs(self) -> int:
+        """The width of what a network answers: a logit for each class or token, or one number."""
+        return {"classes": self.classes, "continuous": 1, "next": self.vocabulary or 0}[self.kind]
+
+
+class Network(Protocol):
+    """One architecture with its hyperparameters, as `create` made it. The kit trains it (`training.py`).
+
+    The hyperparameters in `LOOP` and `DRAWN` are the kit's to honour and to read back, all others the
+    network's.
+    """
+
+    def load(self, data: Data) -> None:
+        """Take the arrays, which are not to be modified, to where they are computed on. Part of `load`."""
+
+    def build(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Timed. From tensors in memory to a network with its optimiser, from nothing, on every call.
+
+        Seeds the framework's generator with the trial's seed. `weights` are float32 and not to be modified;
+        it is an error, which names the tensor, if one is missing, needless or of another shape.
+        """
+
+    def step(self, rows: np.ndarray, rate: float) -> float:
+        """Timed. One optimiser step on these training rows, int64 [b], at this learning rate; the loss."""
+
+    def loss(self, rows: np.ndarray) -> float:
+        """The mean loss of these training rows, in evaluation mode."""
+
+    def predict(self, features: np.ndarray) -> np.ndarray:
+        """Timed. Logits or numbers [b, outputs], float32, of row-major rows [b, d], in evaluation mode.
+
+        The array that is returned belongs to the caller.
+        """
+
+    def weights(self) -> Mapping[str, np.ndarray]:
+        """The parameters and buffers by name as float32, read back from the network."""
+
+    def first_step(self, rows: np.ndarray) -> tuple[np.ndarray, float, Mapping[str, np.ndarray]]:
+        """Logits [b, outputs], loss and every trainable tensor's gradient; in training mode, dropout off.
+
+        Asked of a network that was just built; what becomes of it is not looked at.
+        """
+
+    def read_back(self, warned: Sequence[Warning]) -> ReadBack:
+        """What the training used, asked of the framework: every hyperparameter but the kit's own."""

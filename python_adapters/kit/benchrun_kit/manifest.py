@@ -11,7 +11,7 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
-from .interface import Model, Unsupported
+from .interface import Model, Network, Unsupported
 from .request import Request, RequestError
 
 
@@ -42,8 +42,8 @@ class Manifest:
         except (OSError, ValueError) as error:
             raise ManifestError(f"cannot read {path}: {error}") from error
 
-    def create(self, request: Request) -> Model:
-        """Import the adapter's module and let it make the model that the request asks for.
+    def create(self, request: Request) -> Model | Network:
+        """Import the adapter's module and let it make the model or network that the request asks for.
 
         Raises:
             RequestError: the request is meant for another implementation.
@@ -60,5 +60,5 @@ class Manifest:
                 f"it offers {', '.join(offered) or 'none'}"
             )
         sys.path.insert(0, str(self.folder.resolve()))
-        model: Model = importlib.import_module(self.module).create(request)
-        return model
+        made: Model | Network = importlib.import_module(self.module).create(request)
+        return made

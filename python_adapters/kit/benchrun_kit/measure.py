@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 from math import ceil
+from typing import Any
 
 from .request import Repeat
 
@@ -105,7 +106,43 @@ class Measurement:
 
     def _spin(self, begin: int, end: int) -> int:
         """Wait busily, inside the clocks, until the sample has taken `1 + slowdown` times its own time."""
-        until = begin + round((end - begin) * (1 + self.slowdown))
-        while end < until:
-            end = self.wall()
-        return end
+        return _wait(self.wall, begin + round((end - begin) * (1 + self.slowdown)), end)
+
+
+@dataclass
+class Stopwatch:
+    """Times single calls by the same two clocks, where what a call returns is needed, and calls lie in calls.
+
+    A slowed call takes `1 + slowdown` times its own time. The time that slowed calls within it waited is not
+    its own.
+    """
+
+    slowdown: float = 0.0
+    wall: Clock = time.perf_counter_ns
+    cpu: Clock = time.process_time_ns
+    #: Nanoseconds waited so far.
+    waited_ns: int = 0
+
+    def time(self, samples: Samples, work: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401, as `work`
+        """What `work` returns; its times are one sample more."""
+        waited_before = self.waited_ns
+        cpu_begin = self.cpu()
+        wall_begin = self.wall()
+        result = work(*arguments)
+        wall_end = self.wall()
+        if self.slowdown:
+            own = wall_end - wall_begin - (self.waited_ns - waited_before)
+            wall_end = _wait(self.wall, wall_begin + round(own * (1 + self.slowdown)), wall_end)
+            self.waited_ns = waited_before + wall_end - wall_begin - own
+        cpu_end = self.cpu()
+        samples.calls.append(1)
+        samples.wall_ns.append(wall_end - wall_begin)
+        samples.cpu_ns.append(cpu_end - cpu_begin)
+        return result
+
+
+def _wait(wall: Clock, until: int, now: int) -> int:
+    """Wait busily; returns the time at the end."""
+    while now < until:
+        now = wall()
+    return now

@@ -1,100 +1,145 @@
-"""The kinds of timed work. Each kind says what is called, and with which arguments, in turn."""
+"""The phases of a trial: which kinds there are, in which order, and what each of them runs.
+
+There are two kinds of trial, of an estimator (`estimation.py`) and of a network (`training.py`), and both are
+a `Trial`.
+"""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
-from .interface import Model
+from .interface import ReadBack
+from .measure import Measurement, Samples
 from .request import PhaseRequest, Request, RequestError
 
-#: By task: the roles of the arrays that a fit sees, in the order of its arguments.
-TRAINING = {
-    "regression": ("train_features", "train_target"),
-    "classification": ("train_features", "train_target"),
-    "clustering": ("train_features",),
-    "decomposition": ("train_features",),
-}
 #: The role of the rows to predict. Their targets are the scorer's: no worker loads them.
 TEST = "test_features"
+#: Told of the work that is done, and of all that there is.
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Tasks whose trials are alike."""
+
+    tasks: tuple[str, ...]
+    #: The kinds of phases.
+    kinds: tuple[str, ...]
+    #: The kinds with which the phases begin: nothing can be timed or read back before them.
+    begin: tuple[str, ...]
+    #: The kinds of which there is one phase alone.
+    once: tuple[str, ...] = ()
+
+
+ESTIMATORS = Family(
+    ("regression", "classification", "clustering", "decomposition"), ("fit", "predict"), ("fit",)
+)
+NETWORKS = Family(
+    ("image", "sequence"), ("build", "train", "predict"), ("build", "train"), ("build", "train")
+)
 
 
 @dataclass(frozen=True)
 class Work:
     """The work of one phase."""
 
-    #: What is timed.
-    call: Callable[..., object]
-    #: Its arguments, call by call, without end.
-    arguments: Iterator[tuple[object, ...]]
+    #: Does and times it; returns one or more series of samples by their names.
+    run: Callable[[Progress], Mapping[str, Samples]]
     #: Run once after the phase, untimed; raises if the work is not what the phase asks for.
     check: Callable[[], None] = lambda: None
 
 
-@dataclass(frozen=True)
-class Inputs:
-    """The arrays of a trial, as the task hands them to a model."""
+class Trial(Protocol):
+    """What the worker's loop needs of a trial."""
 
-    #: What a fit sees.
-    training: tuple[np.ndarray, ...]
-    #: Rows to predict.
-    test: np.ndarray
+    def load(self) -> None:
+        """The phase `load`: everything is read."""
+
+    def work(self, phase: PhaseRequest) -> Work:
+        """The work of a phase, whose kind is one of the family's."""
+
+    @property
+    def features(self) -> np.ndarray:
+        """The training rows [n, d]."""
+
+    def read(self) -> dict[str, str]:
+        """The hashes of what was read, as the receipt has them."""
+
+    def read_back(self, warned: Sequence[Warning]) -> ReadBack:
+        """What was used, after the last phase."""
+
+    def check_unchanged(self) -> None:
+        """Fail if code under test wrote into its input."""
+
+    def outputs(self) -> Mapping[str, np.ndarray]:
+        """The raw outputs."""
 
 
-def fit(model: Model, inputs: Inputs, phase: PhaseRequest) -> Work:
-    """From the row-major training arrays to a fitted model, estimator construction included."""
-    return Work(model.fit, itertools.repeat(inputs.training))
+def measured(
+    request: Request, phase: PhaseRequest, call: Callable[..., object], arguments: Iterator[tuple[Any, ...]]
+) -> Callable[[Progress], dict[str, Samples]]:
+    """Calls repeated by the phase's own rules, as one series with the phase's name."""
+    measurement = Measurement(call, arguments, request.slowdown)
+    return lambda progress: {phase.name: measurement.run(phase.repeat, progress)}
 
 
-def predict(model: Model, inputs: Inputs, phase: PhaseRequest) -> Work:
+def predict(
+    request: Request,
+    phase: PhaseRequest,
+    call: Callable[[np.ndarray], np.ndarray],
+    features: np.ndarray,
+    check: Callable[[object, int], None],
+) -> Work:
     """From a row-major batch of test rows to an array of predictions that the caller owns.
 
     Batches rotate over the test rows: they start at rows 0, b, 2b, … and begin again after the last whole
     batch. Each is a view of contiguous rows, made before the clock starts.
     """
-    features, rows = inputs.test, phase.batch_rows
+    rows = batch_rows(phase, features)
+    starts = itertools.cycle(range(0, len(features) - rows + 1, rows))
+    views = ((features[start : start + rows],) for start in starts)
+    return Work(measured(request, phase, call, views), lambda: check(call(features[:rows]), rows))
+
+
+def batch_rows(phase: PhaseRequest, features: np.ndarray) -> int:
+    """The rows of one batch of test rows."""
+    rows = phase.batch_rows
     if rows is None or not 1 <= rows <= len(features):
         raise RequestError(
             f"batch_rows of phase {phase.name} is {rows}, but must be from 1 to {len(features)}"
         )
-    starts = itertools.cycle(range(0, len(features) - rows + 1, rows))
-    return Work(
-        # Taken from the model once, so that a model may hand out its estimator's own bound method.
-        model.predict,
-        ((features[start : start + rows],) for start in starts),
-        lambda: check_predictions(model.predict(features[:rows]), rows),
-    )
+    return rows
 
 
-#: How to time each kind of phase. A new kind is one function and one entry here.
-KINDS: dict[str, Callable[[Model, Inputs, PhaseRequest], Work]] = {"fit": fit, "predict": predict}
-
-
-def check(request: Request) -> None:
-    """Refuse unknown tasks and kinds of phases, and phases that would come before there is a model."""
-    if request.task not in TRAINING:
-        raise RequestError(f"the task is `{request.task}`; known are {', '.join(TRAINING)}")
-    phases = request.phases
-    for phase in phases:
-        if phase.kind not in KINDS:
-            raise RequestError(f"phase {phase.name} is of kind `{phase.kind}`; known are {', '.join(KINDS)}")
-    if not phases or phases[0].kind != "fit":
-        raise RequestError(
-            "the first phase must be of kind `fit`: nothing can be timed or read back before it"
-        )
-
-
-def roles(task: str) -> tuple[str, ...]:
-    """The roles that a worker loads, which are the same in every language."""
-    return (*TRAINING[task], TEST)
-
-
-def inputs(task: str, arrays: Mapping[str, np.ndarray]) -> Inputs:
-    """The arrays of a task's roles, told apart."""
-    return Inputs(tuple(arrays[role] for role in TRAINING[task]), arrays[TEST])
+def check(request: Request) -> Family:
+    """The family of the task; refuses unknown tasks and kinds, and phases in an order that cannot be."""
+    known = [task for family in (ESTIMATORS, NETWORKS) for task in family.tasks]
+    if request.task not in known:
+        raise RequestError(f"the task is `{request.task}`; known are {', '.join(known)}")
+    family = NETWORKS if request.task in NETWORKS.tasks else ESTIMATORS
+    kinds = [phase.kind for phase in request.phases]
+    for phase in request.phases:
+        if phase.kind not in family.kinds:
+            raise RequestError(
+                f"phase {phase.name} is of kind `{phase.kind}`; known are {', '.join(family.kinds)}"
+            )
+    for place, kind in enumerate(family.begin):
+        if kinds[place : place + 1] != [kind]:
+            raise RequestError(
+                f"the {('first', 'second')[place]} phase must be of kind `{kind}`: "
+                "nothing can be timed or read back before it"
+            )
+    for kind in family.once:
+        if kinds.count(kind) > 1:
+            raise RequestError(f"{kinds.count(kind)} phases are of kind `{kind}`, but a trial has one")
+    if (request.draws is not None) != (family is NETWORKS):
+        raise RequestError(f"the task `{request.task}` {'needs' if family is NETWORKS else 'has no'} draws")
+    return family
 
 
 def check_predictions(predictions: object, rows: int) -> None:

@@ -6,7 +6,7 @@ import math
 import os
 import platform
 import sysconfig
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -24,29 +24,27 @@ class ReceiptError(Exception):
 def receipt(
     request: Request,
     read_back: ReadBack,
-    bundle: str,
-    fitted: Sequence[np.ndarray],
+    read: Mapping[str, str],
+    fitted: np.ndarray,
     warned: Iterable[Warning],
 ) -> dict[str, Any]:
     """The fields of the event `receipt`.
 
-    Args:
-        request: What was asked for; only its names and its allowance of threads are used.
-        read_back: What the adapter read from its framework.
-        bundle: The SHA-256 of the bundle's manifest that was read.
-        fitted: The arrays that the fit was given.
-        warned: Every warning that was shown; they are listed in `work`.
+    Args: request: What was asked for; only its names and its allowance of threads are used. read_back: What
+    the adapter read from its framework. read: What was read: the SHA-256 of the `bundle`'s manifest and,
+    where there are draws, of the `draws`. fitted: The training rows [n, d] that the fit was given. warned:
+    Every warning that was shown; they are listed in `work`.
     """
     alive = system.threads_alive()
     pools = threadpoolctl.threadpool_info()
-    rows, features = fitted[0].shape
+    rows, features = fitted.shape
     work = dict(read_back.work)
     if messages := sorted({f"{type(warning).__name__}: {warning}" for warning in warned}):
         work["warnings"] = messages
     return {
         "hyperparameters": _named(read_back.hyperparameters, request.hyperparameters, "hyperparameter"),
         "settings": _named(read_back.settings, request.settings, "setting"),
-        "bundle": bundle,
+        **read,
         "dtype": read_back.dtype,
         "layout": read_back.layout,
         "train_rows": rows if read_back.train_rows is None else read_back.train_rows,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
+from types import NoneType, UnionType
 from typing import Any, BinaryIO, get_args, get_origin, get_type_hints
 
 #: The protocol that this kit speaks: `PROTOCOL_VERSION` of `src/worker/protocol.rs`.
@@ -60,6 +61,8 @@ class Request:
     device: str
     dtype: str
     phases: list[PhaseRequest]
+    #: The safetensors file of the block's draws, for tasks that have them; `draws.py` says what it holds.
+    draws: str | None = None
     #: For `benchrun calibrate` alone: the fraction by which every sample is slowed; `measure.py` says how.
     slowdown: float = 0.0
 
@@ -101,8 +104,9 @@ def _decode(kind: Any, raw: Any, where: str) -> Any:  # noqa: ANN401, a decoder 
     if get_origin(kind) is list:
         (item,) = get_args(kind)
         return [_decode(item, value, f"{where}[{i}]") for i, value in enumerate(_expect(list, raw, where))]
-    if kind == int | None:
-        return None if raw is None else _decode(int, raw, where)
+    if get_origin(kind) is UnionType:
+        (item,) = (item for item in get_args(kind) if item is not NoneType)
+        return None if raw is None else _decode(item, raw, where)
     # JSON does not tell 1 from 1.0.
     value = _expect((float, int) if kind is float else get_origin(kind) or kind, raw, where)
     if kind in (int, float) and value < 0:

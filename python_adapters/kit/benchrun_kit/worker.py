@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 from . import system
 from .build import build
 from .channel import Channel
-from .interface import Model, Unsupported
+from .interface import Model, Network, Unsupported
 from .manifest import Manifest
 from .request import PROTOCOL_VERSION, Request, read_request
 from .warned import recorded
@@ -47,27 +47,26 @@ def serve(channel: Channel, stdin: BinaryIO, folder: Path) -> None:
 
 def _trial(channel: Channel, request: Request, manifest: Manifest) -> None:
     # Only now, so that a missing library is an answer too.
-    from . import phases
-    from .bundle import Bundle
-    from .measure import Measurement
+    from .estimation import Estimation
+    from .phases import NETWORKS, check
+    from .training import Training
 
-    phases.check(request)
-    model = _create(manifest, request)
+    family = check(request)
+    made = _create(manifest, request)
     channel.send("ready", **_ready(manifest, imported_ns=time.monotonic_ns()))
-    if isinstance(model, Unsupported):
-        raise model
+    if isinstance(made, Unsupported):
+        raise made
 
+    trial = (Training if family is NETWORKS else Estimation)(request, made)
     with recorded() as warned:
         with _phase(channel, "load"):
-            bundle = Bundle.open(Path(request.bundle))
-            arrays = bundle.load(phases.roles(request.task), request.dtype)
-        inputs = phases.inputs(request.task, arrays)
+            trial.load()
         for phase in request.phases:
-            work = phases.KINDS[phase.kind](model, inputs, phase)
-            measurement = Measurement(work.call, work.arguments, request.slowdown)
+            work = trial.work(phase)
             with _phase(channel, phase.name):
-                samples = measurement.run(phase.repeat, _heartbeat(channel, phase.name))
-            channel.send("samples", phase=phase.name, **vars(samples))
+                series = work.run(_heartbeat(channel, phase.name))
+            for name, samples in series.items():
+                channel.send("samples", phase=name, **vars(samples))
             warned.show()
             work.check()
 
@@ -75,15 +74,15 @@ def _trial(channel: Channel, request: Request, manifest: Manifest) -> None:
         from .outputs import write_outputs
         from .receipt import receipt
 
-        read_back = model.read_back(warned.all())
-        channel.send("receipt", **receipt(request, read_back, bundle.sha256, inputs.training, warned.all()))
-        bundle.check_unchanged(arrays)
-        channel.send("outputs", **write_outputs(model, inputs.test, Path(request.output_dir)))
+        read_back = trial.read_back(warned.all())
+        channel.send("receipt", **receipt(request, read_back, trial.read(), trial.features, warned.all()))
+        trial.check_unchanged()
+        channel.send("outputs", **write_outputs(trial.outputs(), Path(request.output_dir)))
     channel.send("done")
 
 
-def _create(manifest: Manifest, request: Request) -> Model | Unsupported:
-    """The model, or why there is none. A refusal waits for `ready`, so that the runner knows who refuses."""
+def _create(manifest: Manifest, request: Request) -> Model | Network | Unsupported:
+    """What the adapter makes, or why not. A refusal waits for `ready`: the runner shall know who refuses."""
     try:
         return manifest.create(request)
     except Unsupported as refusal:
