@@ -52,6 +52,7 @@ class TorchNetwork:
             return
         target = torch.from_numpy(data.target).to(self.device)
         self.target = target if data.kind == "classes" else target.float()
+        self._wait()
 
     def build(self, weights: Mapping[str, np.ndarray]) -> None:
         """The module with the tensors' values, and its optimiser. Nothing is drawn to be overwritten."""
@@ -80,6 +81,7 @@ class TorchNetwork:
         self.optimiser = optimisers.make(self.hyperparameters, self.parameters)
         # In 63 bits, which both PyTorch and its C++ interface take alike.
         torch.manual_seed(self.seed % 2**63)
+        self._wait()
 
     def step(self, rows: np.ndarray, rate: float) -> float:
         """Gather, forward, loss, backward, clip, update; reading the loss waits for the device."""
@@ -116,7 +118,7 @@ class TorchNetwork:
         for part in self.module.modules():
             if isinstance(part, nn.Dropout):
                 part.p = 0.0
-            elif isinstance(getattr(part, "dropout", None), float):
+            elif isinstance(getattr(part, "dropout", None), int | float):
                 part.dropout = 0.0
         self._set_training(True)
         logits, loss = self._forward(rows)
@@ -159,6 +161,11 @@ class TorchNetwork:
         """The architecture without values: drawing some to replace them would only take time."""
         with torch.device("meta"):
             return self.make(self.data, **self.own)
+
+    def _wait(self) -> None:
+        """Until the device has done all that it was told; steps and answers wait by reading their results."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
 
     def _set_training(self, training: bool) -> None:
         # Only where it changes, because it walks over all modules.

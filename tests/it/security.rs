@@ -173,7 +173,7 @@ fn outputs_that_are_links_or_pipes_are_refused_at_once() {
             "
 import hashlib, os
 import benchrun_kit.outputs as kit
-def hostile(model, features, folder):
+def hostile(outputs, folder):
     FILE = path = kit.FILE
     {act}
     return {{'path': path, 'sha256': hashlib.sha256(b's').hexdigest()}}
