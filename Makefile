@@ -2,13 +2,17 @@
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/benchrun
 RUFF  := $(CACHE)/lint/bin/ruff
 
-.PHONY: run test prove-judge prove-compare prove-kill prove-soak prove-fuzz lint format features schemas
+.PHONY: run test tch prove-judge prove-compare prove-kill prove-soak prove-fuzz lint format features schemas
 
 run:            ## the main job, on real data
 	cargo run --release -- specs/classical.toml
 
 test:           ## all tests
 	cargo test --release
+
+tch:            ## makes the PyTorch environment, and builds rust/tch's worker on the libtorch in it
+	python=$$(cargo run --release --quiet -- env sync python/pytorch) && \
+	PATH="$$(dirname "$$python"):$$PATH" LIBTORCH_USE_PYTORCH=1 cargo build --release --package benchrun-tch
 
 prove-judge:    ## simulates the judge in full, some minutes: the tables of docs/design/judge.md
 	cargo bench --bench judge

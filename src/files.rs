@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 /// The SHA-256 of some bytes, in lower-case hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
-    hex(&Sha256::digest(bytes))
+    hexadecimal(&Sha256::digest(bytes))
 }
 
 /// The SHA-256 of a file, in lower-case hexadecimal.
@@ -29,13 +29,14 @@ pub fn sha256_reader(mut file: impl Read) -> io::Result<String> {
     let mut buffer = vec![0; 1 << 16];
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok(hex(&digest.finalize())),
+            0 => return Ok(hexadecimal(&digest.finalize())),
             n => digest.update(&buffer[..n]),
         }
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in lower-case hexadecimal.
+pub fn hexadecimal(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 

@@ -99,8 +99,10 @@ pub fn phase_rank(name: &str) -> (u8, u64, &str) {
     match (name, rows) {
         ("start", _) => (0, 0, name),
         ("load", _) => (1, 0, name),
-        ("fit_first", _) => (2, 0, name),
-        ("fit", _) => (3, 0, name),
+        ("fit_first" | "build", _) => (2, 0, name),
+        ("fit" | "train_step", _) => (3, 0, name),
+        ("epoch", _) => (3, 1, name),
+        ("evaluate", _) => (3, 2, name),
         (_, Some(rows)) => (4, rows, name),
         (_, None) => (5, 0, name),
     }

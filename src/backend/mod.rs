@@ -1,5 +1,6 @@
 //! Native implementations: one folder for each framework, one file for each algorithm, one registry.
 
+mod candle;
 mod classes;
 mod clusters;
 mod faer;
@@ -7,6 +8,7 @@ mod kernel_machine;
 mod kodama;
 mod linear;
 mod linfa;
+pub mod network;
 mod parameters;
 mod rows;
 // Its own name is that of the crate it stands on.
@@ -20,12 +22,16 @@ use std::collections::BTreeMap;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use safetensors::tensor::{Dtype, TensorView};
 
+use network::Networks;
+
+use crate::implementation::external::External;
 use crate::implementation::{Cannot, Implementation, Launch, Offer};
+use crate::task::TASKS;
+use crate::task::network::task::NetworkTask;
 use crate::task::parameter::{ParameterDef, Parameters};
 use crate::worker::protocol::Blas;
 
 /// A native framework.
-#[derive(Debug)]
 pub struct Framework {
     /// The implementation's id.
     pub id: &'static str,
@@ -39,11 +45,25 @@ pub struct Framework {
     pub set_threads: fn(usize) -> usize,
     /// What it offers.
     pub algorithms: &'static [&'static dyn Algorithm],
+    /// How it trains networks, if it does.
+    pub networks: Option<&'static dyn Networks>,
 }
 
-/// Every framework.
-const FRAMEWORKS: &[&Framework] =
-    &[&linfa::FRAMEWORK, &faer::FRAMEWORK, &kodama::FRAMEWORK, &smartcore::FRAMEWORK, &on_ndarray::FRAMEWORK];
+impl std::fmt::Debug for Framework {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.id)
+    }
+}
+
+/// Every framework whose workers are benchrun itself.
+pub const FRAMEWORKS: &[&Framework] = &[
+    &candle::FRAMEWORK,
+    &linfa::FRAMEWORK,
+    &faer::FRAMEWORK,
+    &kodama::FRAMEWORK,
+    &smartcore::FRAMEWORK,
+    &on_ndarray::FRAMEWORK,
+];
 
 /// An algorithm of a task, as one framework computes it.
 pub trait Algorithm: Sync {
@@ -201,6 +221,17 @@ impl Tensor {
     pub fn numbers<'v>(shape: Vec<usize>, values: impl IntoIterator<Item = &'v f64>) -> Self {
         Self { dtype: Dtype::F64, shape, data: values.into_iter().flat_map(|v| v.to_le_bytes()).collect() }
     }
+
+    /// Single-precision numbers of any shape, row-major, widened.
+    pub fn widened(shape: Vec<usize>, values: &[f32]) -> Self {
+        let data = values.iter().flat_map(|v| f64::from(*v).to_le_bytes()).collect();
+        Self { dtype: Dtype::F64, shape, data }
+    }
+
+    /// Whole numbers of any shape, row-major.
+    pub fn whole(shape: Vec<usize>, values: &[i64]) -> Self {
+        Self { dtype: Dtype::I64, shape, data: values.iter().flat_map(|v| v.to_le_bytes()).collect() }
+    }
 }
 
 impl From<f64> for Tensor {
@@ -224,8 +255,7 @@ impl From<Array2<f64>> for Tensor {
 
 impl From<Vec<i64>> for Tensor {
     fn from(values: Vec<i64>) -> Self {
-        let data = values.iter().flat_map(|v| v.to_le_bytes()).collect();
-        Self { dtype: Dtype::I64, shape: vec![values.len()], data }
+        Self::whole(vec![values.len()], &values)
     }
 }
 
@@ -273,15 +303,40 @@ pub fn implementations() -> Vec<Implementation> {
         settings: algorithm.settings(),
         cannot: algorithm.cannot(),
     };
-    FRAMEWORKS
-        .iter()
-        .map(|framework| Implementation {
+    let own = FRAMEWORKS.iter().map(|framework| {
+        let trained = framework.networks.is_some().then(networks).unwrap_or_default();
+        Implementation {
             id: framework.id.to_owned(),
             doc: framework.doc.to_owned(),
-            offers: framework.algorithms.iter().map(offer).collect(),
+            offers: framework.algorithms.iter().map(offer).chain(trained).collect(),
             launch: Launch::Native,
+        }
+    });
+    // Its worker is listed whether or not it is built.
+    let tch = Implementation {
+        id: "rust/tch".to_owned(),
+        doc: "tch: the libtorch of the PyTorch environment, called from Rust in an executable of its own"
+            .to_owned(),
+        offers: networks(),
+        launch: Launch::External(External { program: "benchrun-tch", command: "make tch" }),
+    };
+    own.chain([tch]).collect()
+}
+
+/// What a framework that trains networks offers: every architecture. What it cannot train, it says when it is asked.
+fn networks() -> Vec<Offer> {
+    let tasks = TASKS.iter().filter_map(|task| task.network());
+    let of_task = |task: &NetworkTask| {
+        let name = task.name;
+        task.architectures.iter().map(move |architecture| Offer {
+            task: name.to_owned(),
+            algorithm: architecture.name().to_owned(),
+            doc: architecture.doc().to_owned(),
+            settings: Vec::new(),
+            cannot: Vec::new(),
         })
-        .collect()
+    };
+    tasks.flat_map(of_task).collect()
 }
 
 /// The native framework of that id.
@@ -290,19 +345,16 @@ pub fn framework(implementation: &str) -> Option<&'static Framework> {
 }
 
 impl Framework {
+    /// The versions that its workers report.
+    pub fn versions(&self) -> BTreeMap<String, String> {
+        let own = self.versions.iter().map(|(name, version)| ((*name).to_owned(), (*version).to_owned()));
+        own.chain([("rust".to_owned(), env!("BENCHRUN_RUSTC").to_owned())]).collect()
+    }
+
     /// The algorithm of a task, if it offers it.
     pub fn algorithm(&self, task: &str, name: &str) -> Option<&'static dyn Algorithm> {
         self.algorithms.iter().copied().find(|a| a.task() == task && a.name() == name)
     }
-}
-
-/// The versions that a worker of this implementation reports.
-pub fn versions(implementation: &str) -> BTreeMap<String, String> {
-    let own = framework(implementation)
-        .into_iter()
-        .flat_map(|f| f.versions)
-        .map(|(name, version)| ((*name).to_owned(), (*version).to_owned()));
-    own.chain([("rust".to_owned(), env!("BENCHRUN_RUSTC").to_owned())]).collect()
 }
 
 #[cfg(test)]

@@ -124,7 +124,8 @@ impl OldBuild {
             // The registry's own native entries are this build's; the older build told its own.
             Some(Launch::Native) => self.description.native.iter().any(|id| id == implementation),
             Some(Launch::Python(_)) => true,
-            None => false,
+            // The older build's worker is not kept.
+            Some(Launch::External(_)) | None => false,
         }
     }
 

@@ -11,7 +11,7 @@ pub fn sync(name: &str, places: &Places) -> Result<Exit, Failure> {
     let workspace = Workspace::open(places)?;
     let python = workspace.registry.implementations.iter().filter_map(|i| match &i.launch {
         Launch::Python(adapter) => Some((i.id.as_str(), adapter)),
-        Launch::Native => None,
+        Launch::Native | Launch::External(_) => None,
     });
     let python: Vec<_> = python.collect();
     let Some((_, adapter)) = python.iter().find(|(id, _)| *id == name) else {

@@ -23,6 +23,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::analysis::selection::Filter;
+use crate::backend::FRAMEWORKS;
 use crate::guard::text::printable;
 use crate::plan::calibration::Slowdowns;
 use crate::report::FORMATS;
@@ -361,7 +362,9 @@ pub fn main() -> ExitCode {
         Command::Env(EnvCommand::Sync { implementation, places }) => env::sync(&implementation, &places),
         Command::Clean(args) => clean::clean(&args),
         Command::Describe => against::describe(),
-        Command::Worker => crate::worker::native::run().map(|()| Exit::Done).map_err(|e| Failure::store(&e)),
+        Command::Worker => crate::worker::native::run(FRAMEWORKS, crate::worker::native::BUILD)
+            .map(|()| Exit::Done)
+            .map_err(|e| Failure::store(&e)),
     };
     match outcome {
         Ok(exit) => exit.into(),
@@ -459,7 +462,8 @@ impl From<crate::data::DataError> for Failure {
 
 impl From<crate::implementation::environment::EnvironmentError> for Failure {
     fn from(error: crate::implementation::environment::EnvironmentError) -> Self {
-        Self::missing(&error)
+        let hint = error.hint();
+        Self::missing(&error).hint(hint)
     }
 }
 

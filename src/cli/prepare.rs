@@ -8,6 +8,7 @@ use super::workspace::Workspace;
 use super::{Failure, say};
 use crate::data::DataError;
 use crate::data::bundle::{self, Bundle, Dtype, Fold, Preparation};
+use crate::executor::judge;
 use crate::executor::launch::Launcher;
 use crate::files::sha256;
 use crate::monitor::machine::{Machine, git_state};
@@ -17,7 +18,7 @@ use crate::store::manifest::{
     ArmRecord, BundleRecord, CaseRecord, Fingerprint, ImplementationRecord, Limits, Manifest, SCHEMA_VERSION,
     label_cases, run_id,
 };
-use crate::task::TaskDef;
+use crate::task::{Learner, TaskDef};
 use crate::worker::{cgroup, native, process};
 
 /// What a run needs beside its plan.
@@ -93,9 +94,15 @@ pub fn prepare(
             };
             hashes.push(hash);
         }
-        cases.push(case_record(plan, case, workspace, hashes));
+        let record = case_record(plan, case, workspace, hashes);
+        for hash in record.bundle.iter().chain(&record.folds) {
+            judge::check(&record, &bundles[hash]).map_err(|error| {
+                Failure::usage(format!("{} on {}: {error}", record.algorithm, record.dataset))
+            })?;
+        }
+        cases.push(record);
     }
-    label_cases(&mut cases);
+    label_cases(&mut cases, |case, name| is_default(workspace, case, name));
     let mut manifest = manifest(plan, &launchers, &bundles, cases, &cpus, machine, spec_folder)?;
     let cgroup = cgroup::Parent::find();
     if let Some(limits) = &mut manifest.limits {
@@ -119,6 +126,14 @@ pub fn share_cpus(threads: usize, machine: &Machine) -> Result<(Vec<usize>, Vec<
     }
     let (own, trial) = allowed.split_at(allowed.len() - threads);
     Ok((if own.is_empty() { allowed.clone() } else { own.to_vec() }, trial.to_vec()))
+}
+
+/// Whether a hyperparameter of a network is at its default: it has too many for each to tell a case from its neighbours.
+fn is_default(workspace: &Workspace, case: &CaseRecord, name: &str) -> bool {
+    let task = workspace.registry.task(&case.task).filter(|task| task.learner == Learner::Network);
+    let algorithm = task.and_then(|task| task.algorithm(&case.algorithm));
+    let parameter = algorithm.and_then(|a| a.parameters.iter().find(|p| p.name == name));
+    parameter.is_some_and(|p| case.hyperparameters.get(name) == Some(&p.default))
 }
 
 /// How the data of a case is made ready: in one way, or in one for each fold.

@@ -16,7 +16,7 @@ mod decode;
 mod error;
 pub mod fetch;
 pub mod generator;
-mod random;
+pub mod random;
 mod source;
 mod table;
 

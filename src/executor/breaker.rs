@@ -143,7 +143,7 @@ mod tests {
     const OTHER: Asked<'_> = Asked { case: "a", algorithm: "ols", implementation: "rust/y" };
 
     fn ended(status: Status, reason: &str, was_ready: bool) -> Ended {
-        Ended { outcome: Outcome::new(status, reason.to_owned()), was_ready, outputs: None }
+        Ended { outcome: Outcome::new(status, reason.to_owned()), was_ready, handed: None }
     }
 
     fn after(events: &[(Asked<'_>, Ended)]) -> Breaker {

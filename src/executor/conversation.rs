@@ -1,7 +1,7 @@
 //! What a worker may say when: the order of the protocol's events, and what a trial's success needs of them.
 //!
 //! ```text
-//! ready ─► (phase_begin load ─► phase_end) ─► (phase_begin ─► progress* ─► phase_end ─► samples)* ─► receipt ─► outputs ─► done
+//! ready ─► (phase_begin load ─► phase_end) ─► (phase_begin ─► progress* ─► phase_end ─► samples+)* ─► receipt ─► outputs ─► done
 //! ```
 //!
 //! `unsupported` and `failed` may end it at any moment.
@@ -72,15 +72,16 @@ impl<'r> Conversation<'r> {
                 if !samples_fit(calls, wall_ns, cpu_ns) {
                     return Err(format!("the samples of `{phase}` do not fit together"));
                 }
-                let asked = self.phases.iter().any(|p| p.name == *phase);
-                let over = asked && self.begun.contains(phase) && self.running.is_none();
+                let of = self.phases.iter().find(|p| p.series().contains(&phase.as_str()));
+                let over = of.is_some_and(|p| self.begun.contains(&p.name)) && self.running.is_none();
                 if !over || !self.sampled.insert(phase.clone()) {
                     return Err(format!("the samples of `{phase}` came out of order"));
                 }
             }
             Event::Receipt(_) => {
-                if let Some(missing) = self.phases.iter().find(|p| !self.sampled.contains(&p.name)) {
-                    return Err(format!("the receipt came without the samples of `{}`", missing.name));
+                let mut series = self.phases.iter().flat_map(PhaseRequest::series);
+                if let Some(missing) = series.find(|series| !self.sampled.contains(*series)) {
+                    return Err(format!("the receipt came without the samples of `{missing}`"));
                 }
                 if std::mem::replace(&mut self.receipt, true) {
                     return Err("the receipt came twice".to_owned());

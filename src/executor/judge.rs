@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::event::JudgedPair;
 use crate::data::bundle::Bundle;
 use crate::store::manifest::CaseRecord;
-use crate::task::{self, Check, Problem, Scores, TaskError};
+use crate::task::{self, Check, Draws, Finished, Problem, Scores, TaskError};
 
 fn problem<'p>(case: &'p CaseRecord, bundle: &'p Bundle) -> Problem<'p> {
     Problem {
@@ -18,6 +18,31 @@ fn problem<'p>(case: &'p CaseRecord, bundle: &'p Bundle) -> Problem<'p> {
     }
 }
 
+/// What a trial that worked handed in.
+#[derive(Debug)]
+pub struct Handed {
+    /// The file of its raw outputs.
+    pub outputs: PathBuf,
+    /// The kernels that it computed with, where it says that they give equal bits for equal inputs.
+    pub kernels: Option<String>,
+}
+
+impl Handed {
+    fn of<'a>(&'a self, name: &'a str) -> Finished<'a> {
+        Finished { name, outputs: &self.outputs, kernels: self.kernels.as_deref() }
+    }
+}
+
+/// What a block draws for all sides.
+pub fn draw(case: &CaseRecord, bundle: &Bundle, seed: u64) -> Result<Option<Draws>, TaskError> {
+    task::task(&case.task).map_or(Ok(None), |task| task.draw(&problem(case, bundle), seed))
+}
+
+/// Whether a case can be posed at all.
+pub fn check(case: &CaseRecord, bundle: &Bundle) -> Result<(), TaskError> {
+    task::task(&case.task).map_or(Ok(()), |task| task.check(&problem(case, bundle)))
+}
+
 /// Scores one trial's outputs.
 pub fn score(case: &CaseRecord, bundle: &Bundle, outputs: &Path) -> Result<Scores, TaskError> {
     match task::task(&case.task) {
@@ -27,11 +52,12 @@ pub fn score(case: &CaseRecord, bundle: &Bundle, outputs: &Path) -> Result<Score
 }
 
 /// Compares the outputs of every pair of a block. In a pair with the case's baseline, that is the baseline; in any other, the later one.
-pub fn pairs(case: &CaseRecord, bundle: &Bundle, outputs: &BTreeMap<&str, PathBuf>) -> Vec<JudgedPair> {
+pub fn pairs(case: &CaseRecord, bundle: &Bundle, outputs: &BTreeMap<&str, Handed>) -> Vec<JudgedPair> {
     let Some(task) = task::task(&case.task) else { return Vec::new() };
     let problem = problem(case, bundle);
-    let mut sides: Vec<(&str, &Path)> = outputs.iter().map(|(id, path)| (*id, path.as_path())).collect();
-    sides.sort_by_key(|(id, _)| *id == case.baseline);
+    let sides = outputs.iter().map(|(name, handed)| handed.of(name));
+    let mut sides: Vec<Finished<'_>> = sides.collect();
+    sides.sort_by_key(|side| side.name == case.baseline);
     let mut pairs = Vec::new();
     for (i, contender) in sides.iter().enumerate() {
         for baseline in &sides[i + 1..] {
@@ -39,8 +65,8 @@ pub fn pairs(case: &CaseRecord, bundle: &Bundle, outputs: &BTreeMap<&str, PathBu
                 vec![Check::disagreement("outputs", format!("the outputs could not be compared: {error}"))]
             });
             pairs.push(JudgedPair {
-                contender: contender.0.to_owned(),
-                baseline: baseline.0.to_owned(),
+                contender: contender.name.to_owned(),
+                baseline: baseline.name.to_owned(),
                 checks,
             });
         }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::backend;
+use crate::backend::{self, Framework};
 use crate::guard::environment::PLAIN;
 use crate::implementation::environment::{Environment, EnvironmentError, Python, adapter_build};
 use crate::implementation::{Implementation, Launch};
@@ -54,9 +54,25 @@ impl Launcher {
                     build: native::BUILD.to_owned(),
                     environment: None,
                     python: None,
-                    libraries: backend::versions(&implementation.id),
+                    libraries: backend::framework(&implementation.id)
+                        .map(Framework::versions)
+                        .unwrap_or_default(),
                 };
                 (program, vec!["worker".to_owned()], record)
+            }
+            Launch::External(worker) => {
+                let (program, identity) = worker.find().map_err(|message| EnvironmentError::Worker {
+                    implementation: implementation.id.clone(),
+                    command: worker.command,
+                    message,
+                })?;
+                let record = ImplementationRecord {
+                    build: identity.build,
+                    environment: None,
+                    python: None,
+                    libraries: identity.versions.into_iter().collect(),
+                };
+                (program, Vec::new(), record)
             }
             Launch::Python(adapter) => {
                 let Environment { key, python, interpreter, packages } =

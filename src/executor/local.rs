@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::ExecutorError;
 use super::conversation::Conversation;
 use super::event::{Status, Trial, TrialEvent};
+use super::judge::Handed;
 use super::outcome::{Outcome, from_exit, from_failure, log_tail, out_of_memory};
 use crate::files::sha256_reader;
 use crate::guard::file::{LARGEST_OUTPUTS, open_below};
@@ -14,11 +15,12 @@ use crate::monitor::sampler::{Monitor, Sampler};
 use crate::monitor::usage::Resources;
 use crate::store::journal::unix_ms;
 use crate::store::timeline;
+use crate::task::parameter::Parameters;
 use crate::worker::clock::{Clock, SystemClock};
 use crate::worker::handle::{End, Handle, Message, Start};
 use crate::worker::interrupt::Interrupt;
 use crate::worker::limits::Limits;
-use crate::worker::protocol::{Event as WorkerEvent, Request};
+use crate::worker::protocol::{Event as WorkerEvent, KERNELS, Receipt, Request};
 
 /// A worker's lines that come within this time count as one message.
 const TOGETHER: Duration = Duration::from_millis(1);
@@ -36,12 +38,37 @@ pub struct Job {
     pub trial: Trial,
     /// What the worker is asked.
     pub request: Request,
+    /// What the receipt must say of the draws.
+    pub drawn: Option<Drawn>,
     /// How the worker is started.
     pub start: Start,
     /// The build that the worker must report.
     pub build: String,
     /// The longest time it may take.
     pub timeout: Duration,
+}
+
+/// What a block drew, as a receipt must tell it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Drawn {
+    /// The file.
+    pub path: PathBuf,
+    /// Its SHA-256.
+    pub sha256: String,
+    /// The work that follows from it.
+    pub work: Parameters,
+}
+
+impl Drawn {
+    /// What a receipt tells otherwise.
+    fn contradiction(&self, receipt: &Receipt) -> Option<String> {
+        if receipt.draws.as_ref() != Some(&self.sha256) {
+            return Some("the worker read other draws than the block's".to_owned());
+        }
+        let mut work = self.work.iter();
+        let (name, _) = work.find(|(name, value)| receipt.work.get(*name) != Some(value))?;
+        Some(format!("the worker's {name} are not the ones that the block drew"))
+    }
 }
 
 /// Where events go first: synced into the journal, then to the listeners.
@@ -57,8 +84,8 @@ pub struct Ended {
     pub outcome: Outcome,
     /// Whether its worker was ever ready: one that was not has measured nothing.
     pub was_ready: bool,
-    /// The file of its outputs, if it worked.
-    pub outputs: Option<PathBuf>,
+    /// What it handed in, if it worked.
+    pub handed: Option<Handed>,
 }
 
 impl Ended {
@@ -83,7 +110,16 @@ pub fn run(
     let began = SystemClock.wall_ns();
     let talk = Conversation::new(&job.request.phases);
     let sampler = Sampler::new(monitor, &job.request.device, job.start.memory_bytes);
-    let mut watch = Watch { job, talk, sampler, resources: None, outputs: None, ready: None, receipt: None };
+    let mut watch = Watch {
+        job,
+        talk,
+        sampler,
+        resources: None,
+        outputs: None,
+        kernels: None,
+        ready: None,
+        receipt: None,
+    };
     let outcome = watch.run(interrupt, sink)?;
     // The reason has its end by now.
     let _ = crate::guard::log::shorten(&job.start.log);
@@ -109,8 +145,11 @@ pub fn run(
     };
     sink(resources.into_iter().chain([ended]).collect())?;
     let outputs = watch.outputs.filter(|_| outcome.status == Status::Ok);
-    let outputs = outputs.map(|(relative, _)| job.request.output_dir.join(relative));
-    Ok(Ended { outcome, was_ready: watch.talk.is_ready(), outputs })
+    let handed = outputs.map(|(relative, _)| Handed {
+        outputs: job.request.output_dir.join(relative),
+        kernels: watch.kernels,
+    });
+    Ok(Ended { outcome, was_ready: watch.talk.is_ready(), handed })
 }
 
 /// The state of one trial that is being watched.
@@ -122,6 +161,8 @@ struct Watch<'j> {
     resources: Option<Resources>,
     /// The file of the outputs, below the trial's folder, and its hash as the worker told it.
     outputs: Option<(PathBuf, String)>,
+    /// The kernels that it computed with, as its receipt names them.
+    kernels: Option<String>,
     /// The runner's clocks when the worker was ready.
     ready: Option<Reading>,
     /// The runner's clocks when the receipt came, after the last timed phase.
@@ -292,9 +333,11 @@ impl Watch<'_> {
                 None
             }
             WorkerEvent::Done {} => Some(Last::Reported(Outcome::OK)),
-            WorkerEvent::Receipt(_) => {
+            WorkerEvent::Receipt(receipt) => {
                 self.receipt = Some(Reading::now());
-                None
+                self.kernels = receipt.build.get(KERNELS).cloned();
+                let contradiction = self.job.drawn.as_ref().and_then(|drawn| drawn.contradiction(receipt));
+                contradiction.map(|reason| Last::Killed(Outcome::new(Status::Failed, reason)))
             }
             WorkerEvent::Samples { .. }
             | WorkerEvent::PhaseBegin { .. }

@@ -17,7 +17,8 @@ use std::sync::Arc;
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use crate::data::bundle::{Bundle, TEST_FEATURES};
+use crate::data::bundle::{Bundle, TEST_FEATURES, Tensor};
+use crate::files::sha256;
 use crate::monitor::noise::Watch;
 use crate::monitor::sampler::Monitor;
 use crate::monitor::system::System;
@@ -26,14 +27,16 @@ use crate::store::StoreError;
 use crate::store::journal::unix_ms;
 use crate::store::manifest::CaseRecord;
 use crate::store::run_folder::RunFolder;
+use crate::task::TaskError;
 use crate::worker::cgroup;
 use crate::worker::interrupt::Interrupt;
 use crate::worker::process;
 use crate::worker::protocol::{PROTOCOL_VERSION, Request};
 use breaker::{Asked, Breaker};
 use event::{Status, Trial, TrialEvent};
+use judge::Handed;
 use launch::Launcher;
-use local::{Ended, Job};
+use local::{Drawn, Ended, Job};
 use outcome::Outcome;
 
 /// Why a run ended early. Whatever a worker does is a result, never one of these.
@@ -42,6 +45,14 @@ pub enum ExecutorError {
     /// The journal or a result could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A block's draws could not be made.
+    #[error("the draws of the case {case} could not be made")]
+    Draws {
+        /// The case.
+        case: String,
+        /// Why.
+        source: TaskError,
+    },
     /// The system refused something that every trial needs.
     #[error("the trial could not be set up")]
     Io(#[from] io::Error),
@@ -53,6 +64,7 @@ impl ExecutorError {
         match self {
             Self::Store(error) => error.hint(),
             Self::Io(error) => crate::store::hint(error),
+            Self::Draws { .. } => None,
         }
     }
 }
@@ -75,7 +87,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// How the trials of an attempt at a block ended.
 enum Trials<'c> {
     /// Each has its row; these are the outputs of those that worked, by implementation.
-    Complete(BTreeMap<&'c str, PathBuf>),
+    Complete(BTreeMap<&'c str, Handed>),
     /// The user asked to stop.
     Interrupted,
     /// A worker ended before it was ready.
@@ -224,10 +236,12 @@ impl Execution<'_> {
                 if !warmed.contains(&arm.implementation.as_str()) && !self.interrupt.is_requested() {
                     warmed.push(&arm.implementation);
                     // One warm-up trial a session: the session tells their ids apart.
-                    let ended = self.trial(case, arm, (0, session), session, 0)?;
+                    let drawn = self.draw(case, (0, session))?;
+                    let ended = self.trial(case, arm, (0, session), session, 0, drawn.as_ref())?;
                     breaker.record(self.asked_of(case, arm), &ended);
                     let id = trial_id(&case.id, 0, &arm.implementation, session);
                     let _ = fs::remove_dir_all(self.work_folder(&id));
+                    forget(drawn);
                 }
             }
         }
@@ -287,6 +301,7 @@ impl Execution<'_> {
     ) -> Result<Trials<'c>, ExecutorError> {
         let arms: Vec<&Arm> = case.runnable().collect();
         let order = order::block(self.plan.spec.protocol.seed, &case.id, block, arms.len());
+        let drawn = self.draw(case, (block, attempt))?;
         let mut outputs = BTreeMap::new();
         for (position, index) in (0_u32..).zip(order) {
             let arm = arms[index];
@@ -295,7 +310,7 @@ impl Execution<'_> {
                 self.emit(vec![TrialEvent::TrialSkipped { trial, reason, unix_ms: unix_ms() }])?;
                 continue;
             }
-            let ended = self.trial(case, arm, (block, attempt), session, position)?;
+            let ended = self.trial(case, arm, (block, attempt), session, position, drawn.as_ref())?;
             if ended.outcome.status == Status::Interrupted {
                 return Ok(Trials::Interrupted);
             }
@@ -303,8 +318,9 @@ impl Execution<'_> {
             if may_repeat && ended.environment_failed() {
                 return Ok(Trials::EnvironmentFailed);
             }
-            outputs.extend(ended.outputs.map(|path| (arm.implementation.as_str(), path)));
+            outputs.extend(ended.handed.map(|handed| (arm.implementation.as_str(), handed)));
         }
+        forget(drawn);
         Ok(Trials::Complete(outputs))
     }
 
@@ -316,19 +332,20 @@ impl Execution<'_> {
         (block, attempt): (u32, u32),
         session: u32,
         position: u32,
+        drawn: Option<&Drawn>,
     ) -> Result<Ended, ExecutorError> {
-        let job = self.job(case, arm, (block, attempt), session, position)?;
+        let job = self.job(case, arm, (block, attempt), session, position, drawn)?;
         let id = job.trial.id.clone();
         let (monitor, interrupt) = (self.monitor.clone(), self.interrupt.clone());
         let mut ended = local::run(&job, &monitor, &interrupt, &mut |events| self.emit(events))?;
         end_orphans();
-        if let Some(path) = &ended.outputs {
-            match judge::score(self.record(case), self.bundle(case, block), path) {
+        if let Some(handed) = &ended.handed {
+            match judge::score(self.record(case), self.bundle(case, block), &handed.outputs) {
                 Ok(scores) => self.emit(vec![TrialEvent::TrialScored { trial: id, scores }])?,
                 Err(error) => {
                     let reason = error.to_string();
                     self.emit(vec![TrialEvent::TrialRejected { trial: id, reason: reason.clone() }])?;
-                    (ended.outcome, ended.outputs) = (Outcome::new(Status::Failed, reason), None);
+                    (ended.outcome, ended.handed) = (Outcome::new(Status::Failed, reason), None);
                 }
             }
         }
@@ -343,7 +360,6 @@ impl Execution<'_> {
         session: u32,
         position: u32,
     ) -> Trial {
-        let run_seed = self.plan.spec.protocol.seed.to_string();
         Trial {
             id: trial_id(&case.id, block, &arm.implementation, attempt),
             case: case.id.clone(),
@@ -352,8 +368,27 @@ impl Execution<'_> {
             attempt,
             session,
             position,
-            seed: seed(&[&run_seed, "trial", &case.id, &block.to_string()]),
+            seed: self.seed(case, block),
         }
+    }
+
+    /// The seed of a block, the same for all of its trials.
+    fn seed(&self, case: &Case, block: u32) -> u64 {
+        let run_seed = self.plan.spec.protocol.seed.to_string();
+        seed(&[&run_seed, "trial", &case.id, &block.to_string()])
+    }
+
+    /// What an attempt at a block draws for all of its trials, as a file. It is drawn from the block's seed alone, and so always the same.
+    fn draw(&self, case: &Case, (block, attempt): (u32, u32)) -> Result<Option<Drawn>, ExecutorError> {
+        let drawn = judge::draw(self.record(case), self.bundle(case, block), self.seed(case, block));
+        let drawn = drawn.map_err(|source| ExecutorError::Draws { case: case.id.clone(), source })?;
+        let Some(draws) = drawn else { return Ok(None) };
+        let folder = self.folder.path.join("work");
+        fs::create_dir_all(&folder)?;
+        let path = folder.join(format!("{}-b{block:03}-a{attempt}-draws.safetensors", case.id));
+        let bytes = Tensor::serialize_all(&draws.tensors);
+        fs::write(&path, &bytes)?;
+        Ok(Some(Drawn { path, sha256: sha256(&bytes), work: draws.work }))
     }
 
     fn job(
@@ -363,6 +398,7 @@ impl Execution<'_> {
         (block, attempt): (u32, u32),
         session: u32,
         position: u32,
+        drawn: Option<&Drawn>,
     ) -> Result<Job, ExecutorError> {
         let plan = self.plan;
         let (experiment, def, protocol) = (plan.experiment(case), plan.def(case), &plan.spec.protocol);
@@ -381,6 +417,7 @@ impl Execution<'_> {
             hyperparameters: def.hyperparameters.clone(),
             settings: launcher.settings(experiment, &def.algorithm),
             bundle: bundle.path().to_owned(),
+            draws: drawn.map(|drawn| drawn.path.clone()),
             output_dir: output_dir.clone(),
             seed: trial.seed,
             threads: protocol.threads,
@@ -391,7 +428,14 @@ impl Execution<'_> {
         };
         let log = self.folder.path.join("logs").join(format!("{}.log", trial.id));
         let start = launcher.start(folder, log, protocol, &self.cpus, self.cgroup.clone());
-        Ok(Job { trial, request, start, build: launcher.build().to_owned(), timeout: protocol.timeout })
+        Ok(Job {
+            trial,
+            request,
+            drawn: drawn.cloned(),
+            start,
+            build: launcher.build().to_owned(),
+            timeout: protocol.timeout,
+        })
     }
 }
 
@@ -423,6 +467,13 @@ fn log(event: &TrialEvent) {
         | TrialEvent::TrialResources { .. }
         | TrialEvent::TrialScored { .. }
         | TrialEvent::BlockNoise { .. } => {}
+    }
+}
+
+/// The draws of a block that is over: they can be drawn again.
+fn forget(drawn: Option<Drawn>) {
+    if let Some(drawn) = drawn {
+        let _ = fs::remove_file(drawn.path);
     }
 }
 

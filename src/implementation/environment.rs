@@ -51,6 +51,16 @@ pub enum EnvironmentError {
         /// The end of what it printed.
         tail: String,
     },
+    /// The worker of a native implementation is missing, or is of another build.
+    #[error("{implementation} has a worker of its own, and {message}")]
+    Worker {
+        /// The implementation.
+        implementation: String,
+        /// The command that builds it.
+        command: &'static str,
+        /// What is wrong.
+        message: String,
+    },
     /// A file could not be read or written.
     #[error("{path}: {source}")]
     Io {
@@ -59,6 +69,16 @@ pub enum EnvironmentError {
         /// Why.
         source: io::Error,
     },
+}
+
+impl EnvironmentError {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Worker { command, .. } => Some(format!("in a checkout of benchrun, `{command}` builds it")),
+            Self::NoPython(_) | Self::Build { .. } | Self::Io { .. } => None,
+        }
+    }
 }
 
 /// The Python that environments are built with.

@@ -4,6 +4,7 @@
 //! nobody asks which language an implementation is written in, except to launch it.
 
 pub mod environment;
+pub mod external;
 mod lock;
 pub mod manifest;
 mod vendor;
@@ -16,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use crate::backend;
 use crate::task::parameter::{ParameterDef, Parameters, Value};
 use crate::task::{AlgorithmDef, TASKS, TaskDef};
+use external::External;
 
 /// One implementation and what it offers.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -63,6 +65,8 @@ pub struct Cannot {
 pub enum Launch {
     /// This binary, as `benchrun worker`.
     Native,
+    /// A worker in an executable of its own.
+    External(External),
     /// The Python adapter in this folder.
     Python(PythonAdapter),
 }

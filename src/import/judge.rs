@@ -10,7 +10,7 @@ use super::check::definition;
 use super::problem::Problem;
 use crate::data::bundle::{self, Bundle};
 use crate::executor::event::Status;
-use crate::executor::judge;
+use crate::executor::judge::{self, Handed};
 use crate::files::sha256_reader;
 use crate::guard::file::{LARGEST_OUTPUTS, open_below};
 use crate::implementation::Registry;
@@ -153,15 +153,17 @@ pub fn contract(
     let mut rows = Vec::new();
     for (key, block) in case.blocks() {
         let of_block = || case.members.iter().zip(judged).filter(|(m, _)| m.key == key);
-        let mut scored: BTreeMap<&str, BTreeMap<&str, PathBuf>> = BTreeMap::new();
+        let mut scored: BTreeMap<&str, BTreeMap<&str, Handed>> = BTreeMap::new();
         for (member, _) in of_block().filter(|(_, j)| j.sha256.is_some() && j.is_scored()) {
             if let (Some(hash), Some(path)) = (bundle_of(member.trial()), outputs(member)) {
-                scored.entry(hash).or_default().insert(&member.trial().implementation, path);
+                // Nobody is held to a promise of equal bits that a foreign record cannot prove.
+                let handed = Handed { outputs: path, kernels: None };
+                scored.entry(hash).or_default().insert(&member.trial().implementation, handed);
             }
         }
-        for (hash, paths) in scored {
+        for (hash, handed) in scored {
             let Ok(bundle) = bundles.get(hash) else { continue };
-            for pair in judge::pairs(record, bundle, &paths) {
+            for pair in judge::pairs(record, bundle, &handed) {
                 let names = (pair.contender.as_str(), pair.baseline.as_str());
                 let seeds = record.equivalence.is_some().then(|| seeds(case, names));
                 for check in pair.checks.iter().chain(&seeds) {

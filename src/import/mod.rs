@@ -84,7 +84,7 @@ impl Import {
         let experiment = tool.as_deref().unwrap_or("imported");
         let mut records: Vec<_> =
             cases.iter().map(|c| c.record(registry, options.baseline.as_deref(), experiment)).collect();
-        label_cases(&mut records);
+        label_cases(&mut records, |_, _| false);
         let judged: Vec<_> = cases
             .iter()
             .zip(&records)

@@ -50,8 +50,8 @@ pub fn calibration(plan: &Plan, comparisons: u32, slowdowns: &Slowdowns) -> Plan
             for repetition in 1..=comparisons {
                 let arms = arms(arm, slowdowns);
                 let id = case_id(case, &arms, repetition);
-                let application = case.application.clone();
-                cases.push(Case { id, experiment, index: case.index, arms, application });
+                let (application, learner) = (case.application.clone(), case.learner);
+                cases.push(Case { id, experiment, index: case.index, arms, application, learner });
             }
         }
     }

@@ -14,8 +14,8 @@ use serde::Serialize;
 use crate::files::sha256;
 use crate::implementation::{Implementation, Registry};
 use crate::spec::{BatchSize, Blocks, CaseDef, Experiment, Spec};
-use crate::task::TaskDef;
 use crate::task::parameter::Parameters;
+use crate::task::{Learner, TaskDef};
 use crate::worker::protocol::{PhaseKind, PhaseRequest, Repeat};
 
 pub use seed::seed;
@@ -31,6 +31,15 @@ pub struct Plan {
     pub blocks: Blocks,
 }
 
+/// Rows of one prediction call where a spec gives none.
+const ESTIMATOR_BATCHES: [BatchSize; 4] =
+    [BatchSize::Rows(1), BatchSize::Rows(10), BatchSize::Rows(100), BatchSize::All];
+const NETWORK_BATCHES: [BatchSize; 4] =
+    [BatchSize::Rows(1), BatchSize::Rows(8), BatchSize::Rows(32), BatchSize::Rows(128)];
+
+/// Rows of one batch when a network is evaluated on the whole test split.
+const EVALUATION_ROWS: usize = 256;
+
 /// One case and who is asked to solve it.
 #[derive(Debug, Clone)]
 pub struct Case {
@@ -44,6 +53,8 @@ pub struct Case {
     pub arms: Vec<Arm>,
     /// What a fitted model is asked to do with test rows: `predict`, `transform`, or nothing where it speaks of its training rows alone.
     pub application: Option<String>,
+    /// What its trials train.
+    pub learner: Learner,
 }
 
 /// One implementation asked to solve one case.
@@ -89,7 +100,9 @@ impl Plan {
                     .collect();
                 let transductive = |t: &&TaskDef| t.algorithm(&def.algorithm).is_some_and(|a| a.transductive);
                 let application = task.filter(|t| !transductive(t)).map(|t| t.application.clone());
-                cases.push(Case { id: identity.case_id(def), experiment: e, index: i, arms, application });
+                let learner = task.map_or(Learner::Estimator, |t| t.learner);
+                let id = identity.case_id(def);
+                cases.push(Case { id, experiment: e, index: i, arms, application, learner });
             }
         }
         let blocks = spec.protocol.blocks;
@@ -127,15 +140,22 @@ impl Plan {
     pub fn phases(&self, case: &Case, test_rows: usize) -> Vec<PhaseRequest> {
         let protocol = &self.spec.protocol;
         let once = Repeat { warmup: 0, min_samples: 1, max_samples: 1, max_time_ns: 0, min_sample_ns: 0 };
-        let fit = |name: &str, repeat| PhaseRequest {
-            kind: PhaseKind::Fit,
-            name: name.to_owned(),
-            batch_rows: None,
-            repeat,
+        let phase =
+            |kind, name: &str, repeat| PhaseRequest { kind, name: name.to_owned(), batch_rows: None, repeat };
+        let (mut phases, batch_sizes) = match case.learner {
+            Learner::Estimator => {
+                let fits =
+                    [phase(PhaseKind::Fit, "fit_first", once), phase(PhaseKind::Fit, "fit", protocol.fit)];
+                (fits.to_vec(), &ESTIMATOR_BATCHES)
+            }
+            Learner::Network => {
+                let batch_rows = Some(EVALUATION_ROWS.min(test_rows));
+                let train = PhaseRequest { batch_rows, ..phase(PhaseKind::Train, "train", once) };
+                (vec![phase(PhaseKind::Build, "build", once), train], &NETWORK_BATCHES)
+            }
         };
-        let mut phases = vec![fit("fit_first", once), fit("fit", protocol.fit)];
         let Some(application) = &case.application else { return phases };
-        for size in &protocol.batch_sizes {
+        for size in protocol.batch_sizes.as_deref().unwrap_or(batch_sizes) {
             let (label, rows) = match size {
                 BatchSize::Rows(rows) => (rows.to_string(), *rows),
                 BatchSize::All => ("all".to_owned(), test_rows),

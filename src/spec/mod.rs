@@ -69,8 +69,8 @@ pub struct Protocol {
     pub fit: Repeat,
     /// Repetition of predictions.
     pub predict: Repeat,
-    /// Rows of one prediction call.
-    pub batch_sizes: Vec<BatchSize>,
+    /// Rows of one prediction call; the learner's own where the spec gives none.
+    pub batch_sizes: Option<Vec<BatchSize>>,
 }
 
 /// Rows of one prediction call.

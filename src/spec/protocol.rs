@@ -80,7 +80,7 @@ pub fn protocol(raw: &RawProtocol, place: &Place, problems: &mut Vec<Problem>) -
         );
     });
     let mut batch_sizes: Vec<BatchSize> = Vec::new();
-    for (i, size) in raw.predict.batch_sizes.iter().enumerate() {
+    for (i, size) in raw.predict.batch_sizes.iter().flatten().enumerate() {
         let size = match size {
             RawBatchSize::Rows(rows) => BatchSize::Rows(*rows as usize),
             RawBatchSize::All => BatchSize::All,
@@ -116,6 +116,6 @@ pub fn protocol(raw: &RawProtocol, place: &Place, problems: &mut Vec<Problem>) -
         give_up_after: raw.give_up_after,
         fit: fit?,
         predict: predict?,
-        batch_sizes,
+        batch_sizes: raw.predict.batch_sizes.is_some().then_some(batch_sizes),
     })
 }

@@ -177,9 +177,9 @@ impl Default for RawRepeat {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawPredict {
-    /// Rows of one call: whole numbers, or "all" for the whole test split.
+    /// Rows of one call: whole numbers, or "all" for the whole test split. If not given 1, 10, 100 and "all"; 1, 8, 32 and 128 for networks.
     #[schemars(length(min = 1))]
-    pub batch_sizes: Vec<RawBatchSize>,
+    pub batch_sizes: Option<Vec<RawBatchSize>>,
     /// Calls before the first sample whose times are dropped.
     pub warmup: u32,
     /// The least number of samples; if not given 3 for fits and 5 for predictions, or the largest number if that is smaller.
@@ -197,11 +197,7 @@ pub struct RawPredict {
 impl Default for RawPredict {
     fn default() -> Self {
         Self {
-            batch_sizes: [1, 10, 100]
-                .map(RawBatchSize::Rows)
-                .into_iter()
-                .chain([RawBatchSize::All])
-                .collect(),
+            batch_sizes: None,
             warmup: 1,
             min_samples: None,
             max_samples: 30,

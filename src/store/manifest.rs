@@ -236,7 +236,7 @@ impl BundleRecord {
 }
 
 /// Labels each case with its numbers, and with whatever else differs between its algorithm's cases.
-pub fn label_cases(cases: &mut [CaseRecord]) {
+pub fn label_cases(cases: &mut [CaseRecord], is_plain: impl Fn(&CaseRecord, &str) -> bool) {
     let mut values: HashMap<(String, String, String), BTreeSet<String>> = HashMap::new();
     let key =
         |case: &CaseRecord, name: &String| (case.experiment.clone(), case.algorithm.clone(), name.clone());
@@ -250,7 +250,7 @@ pub fn label_cases(cases: &mut [CaseRecord]) {
         let shown: Vec<String> = case
             .hyperparameters
             .iter()
-            .filter(|(name, value)| differs(name) || value.as_float().is_some())
+            .filter(|(name, value)| differs(name) || (value.as_float().is_some() && !is_plain(case, name)))
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
         case.label = shown.join(" ");

@@ -90,7 +90,7 @@ pub struct TrialRecord {
     pub scores: Option<Scores>,
 }
 
-/// One phase of one trial.
+/// One phase of one trial, or one of the series of samples of a phase, which has neither clocks nor memory of its own.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct PhaseRecord {
     /// Its name.
@@ -191,11 +191,14 @@ impl TrialRecord {
             // What does not fit together failed its trial, and is in the journal all the same.
             WorkerEvent::Samples { calls, wall_ns, cpu_ns, .. } if !samples_fit(calls, wall_ns, cpu_ns) => {}
             WorkerEvent::Samples { phase, calls, wall_ns, cpu_ns } => {
-                if let Some(record) = self.phases.iter_mut().rfind(|p| p.name == *phase) {
-                    record.calls.clone_from(calls);
-                    record.wall_ns.clone_from(wall_ns);
-                    record.cpu_ns.clone_from(cpu_ns);
-                }
+                let place = self.phases.iter().rposition(|p| p.name == *phase).unwrap_or_else(|| {
+                    self.phases.push(PhaseRecord { name: phase.clone(), ..PhaseRecord::default() });
+                    self.phases.len() - 1
+                });
+                let record = &mut self.phases[place];
+                record.calls.clone_from(calls);
+                record.wall_ns.clone_from(wall_ns);
+                record.cpu_ns.clone_from(cpu_ns);
             }
             WorkerEvent::Receipt(receipt) => self.receipt = Some(receipt.clone()),
             WorkerEvent::Outputs { sha256, .. } => self.outputs_sha256 = Some(sha256.clone()),

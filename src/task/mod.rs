@@ -7,10 +7,13 @@
 pub mod classification;
 pub mod clustering;
 pub mod decomposition;
+pub mod image;
 pub mod metric;
+pub mod network;
 pub mod outputs;
 pub mod parameter;
 pub mod regression;
+pub mod sequence;
 pub mod svm;
 pub mod tree;
 
@@ -21,7 +24,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::data::TargetKind;
-use crate::data::bundle::Bundle;
+use crate::data::bundle::{Bundle, Tensor};
 use outputs::Outputs;
 use parameter::{ParameterDef, Parameters};
 
@@ -41,6 +44,8 @@ pub struct TaskDef {
     pub supervised: bool,
     /// What a fitted model is asked to do with rows: `predict` or `transform`. Its phases are named `<application>@<rows>`.
     pub application: String,
+    /// What its trials train.
+    pub learner: Learner,
     /// The floating-point types it is defined for; the first is the default.
     pub dtypes: Vec<String>,
     /// The phases whose comparisons form the family of verdicts; a comparison on another phase gets an interval, but no verdict.
@@ -51,6 +56,16 @@ pub struct TaskDef {
     pub lower_is_better: Vec<String>,
     /// Its algorithms, those of adapters (`vendor:name`) last.
     pub algorithms: Vec<AlgorithmDef>,
+}
+
+/// What a trial trains, which says what its phases are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Learner {
+    /// A model that is fitted from the training rows as a whole: `fit_first`, `fit`, then its application.
+    Estimator,
+    /// A network that is trained step by step from weights that the block draws: `build`, `train`, then `predict`.
+    Network,
 }
 
 impl TaskDef {
@@ -149,9 +164,6 @@ pub trait Task: Sync {
     /// Its definition, without the algorithms of adapters.
     fn definition(&self) -> TaskDef;
 
-    /// Its algorithms, by how they are judged.
-    fn families(&self) -> &'static [&'static dyn Family];
-
     /// Adds the metrics that all of its algorithms have.
     ///
     /// # Errors
@@ -170,9 +182,28 @@ pub trait Task: Sync {
         baseline: Side<'_>,
     ) -> Result<Vec<Check>, TaskError>;
 
-    /// The family of an algorithm; none of an adapter's own.
-    fn family(&self, algorithm: &str) -> Option<&'static dyn Family> {
-        self.families().iter().copied().find(|f| f.algorithms().iter().any(|a| a.name == algorithm))
+    /// How an algorithm is judged; none for an adapter's own.
+    fn family(&self, algorithm: &str) -> Option<&dyn Family>;
+
+    /// The task as one that trains networks, if it is one.
+    fn network(&self) -> Option<&network::task::NetworkTask> {
+        None
+    }
+
+    /// Whether the problem can be posed at all, before anything is run.
+    ///
+    /// # Errors
+    /// Why not: an architecture wants larger images, two hyperparameters do not go together.
+    fn check(&self, _: &Problem<'_>) -> Result<(), TaskError> {
+        Ok(())
+    }
+
+    /// What a block draws from its seed for all sides alike; nothing for most tasks.
+    ///
+    /// # Errors
+    /// As [`Task::check`].
+    fn draw(&self, _: &Problem<'_>, _seed: u64) -> Result<Option<Draws>, TaskError> {
+        Ok(None)
     }
 
     /// Scores the raw outputs of one trial.
@@ -196,11 +227,11 @@ pub trait Task: Sync {
     fn compare(
         &self,
         problem: &Problem<'_>,
-        contender: (&str, &Path),
-        baseline: (&str, &Path),
+        contender: Finished<'_>,
+        baseline: Finished<'_>,
     ) -> Result<Vec<Check>, TaskError> {
-        let (a, b) = (Outputs::read(contender.1)?, Outputs::read(baseline.1)?);
-        let (a, b) = (Side { name: contender.0, outputs: &a }, Side { name: baseline.0, outputs: &b });
+        let (a, b) = (Outputs::read(contender.outputs)?, Outputs::read(baseline.outputs)?);
+        let (a, b) = (contender.with(&a), baseline.with(&b));
         match self.family(problem.algorithm) {
             Some(family) => family.compare(problem, a, b),
             None => self.compare_plainly(problem, a, b),
@@ -232,6 +263,28 @@ pub trait Family: Sync {
     ) -> Result<Vec<Check>, TaskError>;
 }
 
+/// A trial that handed in raw outputs.
+#[derive(Debug, Clone, Copy)]
+pub struct Finished<'a> {
+    /// The implementation.
+    pub name: &'a str,
+    /// The file of its raw outputs.
+    pub outputs: &'a Path,
+    /// The kernels that it computed with, where it says that they give equal bits for equal inputs.
+    pub kernels: Option<&'a str>,
+}
+
+impl<'a> Finished<'a> {
+    fn with(self, outputs: &'a Outputs) -> Side<'a> {
+        Side { name: self.name, outputs, kernels: self.kernels }
+    }
+}
+
+/// The family of an algorithm among some.
+fn family_of(families: &'static [&'static dyn Family], algorithm: &str) -> Option<&'static dyn Family> {
+    families.iter().copied().find(|family| family.algorithms().iter().any(|a| a.name == algorithm))
+}
+
 /// One side of a pair: the implementation's name and its raw outputs.
 #[derive(Debug, Clone, Copy)]
 pub struct Side<'a> {
@@ -239,6 +292,17 @@ pub struct Side<'a> {
     pub name: &'a str,
     /// What it handed in.
     pub outputs: &'a Outputs,
+    /// As of [`Finished`].
+    pub kernels: Option<&'a str>,
+}
+
+/// What a block draws for all sides.
+#[derive(Debug)]
+pub struct Draws {
+    /// The tensors of the file that all sides read.
+    pub tensors: Vec<(String, Tensor)>,
+    /// What the `work` of every receipt must say, because it follows from the draws alone.
+    pub work: Parameters,
 }
 
 /// Every task.
@@ -247,6 +311,9 @@ pub const TASKS: &[&dyn Task] = &[
     &classification::Classification,
     &clustering::Clustering,
     &decomposition::Decomposition,
+    &image::IMAGE,
+    &sequence::SEQUENCE,
+    &sequence::FORECAST,
 ];
 
 /// The task of that name.
@@ -431,6 +498,9 @@ pub enum TaskError {
     /// The metrics refuse the values.
     #[error(transparent)]
     Metric(#[from] metric::MetricError),
+    /// The problem cannot be posed.
+    #[error("{0}")]
+    Impossible(String),
     /// The converged reference could not be computed.
     #[error("no converged reference: {0}")]
     Reference(String),

@@ -14,6 +14,15 @@ pub struct Samples {
     pub cpu_ns: Vec<u64>,
 }
 
+impl Samples {
+    /// Adds one of so many calls.
+    pub fn add(&mut self, calls: u64, (wall_ns, cpu_ns): (u64, u64)) {
+        self.calls.push(calls);
+        self.wall_ns.push(wall_ns);
+        self.cpu_ns.push(cpu_ns);
+    }
+}
+
 /// A single call that lasts this many times a sample's least duration needs no second opinion.
 const CLEARLY_LONG: u64 = 1000;
 
@@ -45,12 +54,32 @@ pub fn measure<R, E>(
         if taken >= repeat.min_samples && clock.wall_ns() - began >= repeat.max_time_ns {
             break;
         }
-        let (wall, cpu) = measurement.time(calls)?;
-        samples.calls.push(calls);
-        samples.wall_ns.push(wall);
-        samples.cpu_ns.push(cpu);
+        samples.add(calls, measurement.time(calls)?);
     }
     Ok((samples, measurement.last))
+}
+
+/// Times some work once: wall and CPU nanoseconds, stretched by `slowdown` as in [`measure`], and its result.
+///
+/// # Errors
+/// The work's own.
+pub fn timed<R, E>(
+    clock: &impl Clock,
+    slowdown: f64,
+    work: impl FnOnce() -> Result<R, E>,
+) -> Result<((u64, u64), R), E> {
+    let cpu_began = clock.cpu_ns();
+    let wall_began = clock.wall_ns();
+    let result = work()?;
+    let mut wall = clock.wall_ns() - wall_began;
+    if slowdown > 0.0 {
+        let until = slowed(wall, slowdown);
+        while wall < until {
+            std::hint::spin_loop();
+            wall = clock.wall_ns() - wall_began;
+        }
+    }
+    Ok(((wall, clock.cpu_ns() - cpu_began), result))
 }
 
 struct Measurement<'c, C, F, R> {
@@ -65,24 +94,18 @@ impl<C: Clock, R, E, F: FnMut(u64) -> Result<R, E>> Measurement<'_, C, F, R> {
     /// Wall and CPU nanoseconds of some calls in a row.
     fn time(&mut self, calls: u64) -> Result<(u64, u64), E> {
         drop(self.last.take());
-        let mut last = None;
-        let cpu_began = self.clock.cpu_ns();
-        let wall_began = self.clock.wall_ns();
-        for number in self.number..self.number + calls {
-            last = Some((self.call)(number)?);
-        }
-        let mut wall = self.clock.wall_ns() - wall_began;
-        if self.slowdown > 0.0 {
-            let until = slowed(wall, self.slowdown);
-            while wall < until {
-                std::hint::spin_loop();
-                wall = self.clock.wall_ns() - wall_began;
-            }
-        }
-        let cpu = self.clock.cpu_ns() - cpu_began;
+        let numbers = self.number..self.number + calls;
         self.number += calls;
+        let Self { clock, slowdown, call, .. } = self;
+        let (times, last) = timed(*clock, *slowdown, || {
+            let mut last = None;
+            for number in numbers {
+                last = Some(call(number)?);
+            }
+            Ok(last)
+        })?;
         self.last = last;
-        Ok((wall, cpu))
+        Ok(times)
     }
 
     /// How many calls in a row last `min_sample_ns`, given the times of the warm-up's single calls.

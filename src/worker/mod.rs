@@ -3,10 +3,12 @@
 pub mod cgroup;
 pub mod channel;
 pub mod clock;
+mod estimator;
 pub mod handle;
 pub mod interrupt;
 pub mod limits;
 pub mod measure;
 pub mod native;
+mod network;
 pub mod process;
 pub mod protocol;

@@ -38,6 +38,10 @@ pub struct Request {
     pub settings: Parameters,
     /// The absolute path of the bundle's `manifest.json`.
     pub bundle: PathBuf,
+    /// The absolute path of a safetensors file with what the block drew for all sides: the initial weights of a network, the order of its
+    /// rows. Absent where the task draws nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draws: Option<PathBuf>,
     /// The absolute path of an existing, empty folder for raw outputs.
     pub output_dir: PathBuf,
     /// The trial's seed, the same for every implementation of one block.
@@ -72,7 +76,8 @@ pub struct PhaseRequest {
     pub kind: PhaseKind,
     /// The phase's name in events and results: `fit_first`, `fit`, `predict@1`, `predict@all`.
     pub name: String,
-    /// For `predict`: the number of rows of one call. It is at most the number of test rows.
+    /// For `predict`: the number of rows of one call. It is at most the number of test rows. For `train`: the rows of one batch of an
+    /// evaluation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch_rows: Option<usize>,
     /// How often the work is repeated.
@@ -87,7 +92,24 @@ pub enum PhaseKind {
     Fit,
     /// From a row-major batch of test rows to an array of predictions that the caller owns.
     Predict,
+    /// From initial weights in memory to a network with its optimiser.
+    Build,
+    /// A whole training. It has three series of samples: `train_step`, `epoch` and `evaluate`.
+    Train,
 }
+
+impl PhaseRequest {
+    /// The names under which its samples come, in this order.
+    pub fn series(&self) -> Vec<&str> {
+        match self.kind {
+            PhaseKind::Train => TRAINING_SERIES.to_vec(),
+            PhaseKind::Fit | PhaseKind::Predict | PhaseKind::Build => vec![&self.name],
+        }
+    }
+}
+
+/// The series of a training: each optimiser step; each epoch, evaluations apart; each evaluation of all test rows.
+pub const TRAINING_SERIES: [&str; 3] = ["train_step", "epoch", "evaluate"];
 
 /// Bounds on the repetition of a phase.
 ///
@@ -226,6 +248,9 @@ pub struct Receipt {
     pub settings: Parameters,
     /// The SHA-256 of the bundle's manifest, of the bytes that were loaded.
     pub bundle: String,
+    /// The SHA-256 of the file of draws, of the bytes that were loaded, where the request names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub draws: Option<String>,
     /// The floating-point type of the fitted parameters.
     pub dtype: String,
     /// The memory layout in which the framework computed: `row-major` or `column-major`.
@@ -248,6 +273,10 @@ pub struct Receipt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub libraries: Option<Vec<String>>,
 }
+
+/// The key of a receipt's `build` that names the kernels of a computation whose results are equal in every bit for equal inputs: the
+/// library, its version, type, device and threads. Two sides that name the same are held to it; who promises nothing leaves it out.
+pub const KERNELS: &str = "kernels";
 
 /// The threads a worker had.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

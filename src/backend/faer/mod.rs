@@ -34,6 +34,7 @@ pub const FRAMEWORK: Framework = Framework {
         &knn::Knn,
         &gaussian_nb::Gaussian,
     ],
+    networks: None,
 };
 
 fn blas() -> Blas {

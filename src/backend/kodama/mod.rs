@@ -18,6 +18,7 @@ pub const FRAMEWORK: Framework = Framework {
     // It has no parallel code.
     set_threads: |_| 1,
     algorithms: &[&agglomerative::Agglomerative],
+    networks: None,
 };
 
 fn blas() -> Blas {

@@ -53,6 +53,7 @@ pub const FRAMEWORK: Framework = Framework {
         &svm::NU_SVC,
         &svr::Svr,
     ],
+    networks: None,
 };
 
 /// ndarray's products go to the crate matrixmultiply, which picks its kernel when it runs and uses one thread.

@@ -38,6 +38,7 @@ pub const FRAMEWORK: Framework = Framework {
         &random_forest::CLASSIFIER,
         &random_forest::REGRESSOR,
     ],
+    networks: None,
 };
 
 /// ndarray's products go to the crate matrixmultiply, which picks its kernel when it runs and uses one thread.

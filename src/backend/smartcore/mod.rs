@@ -29,6 +29,7 @@ pub const FRAMEWORK: Framework = Framework {
         &tree_regressor::TreeRegressor,
         &forest_regressor::ForestRegressor,
     ],
+    networks: None,
 };
 
 /// smartcore multiplies in loops of its own.

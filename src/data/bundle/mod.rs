@@ -26,7 +26,7 @@ pub use manifest::{
 pub use preparation::{Dtype, Fold, Preparation, Scale};
 pub use prepare::{by_hash, find, prepare};
 pub use split::split_sizes;
-pub use tensor::TensorDtype;
+pub use tensor::{Tensor, TensorDtype};
 
 use super::error::DataError;
 use crate::files::{sha256, sha256_file};
@@ -155,6 +155,22 @@ impl Bundle {
             Some(shape) => Ok(shape.clone()),
             None => Ok(vec![self.columns(TRAIN_FEATURES)?]),
         }
+    }
+
+    /// All values of a matrix of single-precision numbers, row-major.
+    ///
+    /// # Errors
+    /// As [`Bundle::f64_matrix`].
+    pub fn f32_values(&self, role: &str) -> Result<Vec<f32>, DataError> {
+        self.read(role, 2)
+    }
+
+    /// All values of a matrix of integers, row-major.
+    ///
+    /// # Errors
+    /// As [`Bundle::f64_matrix`].
+    pub fn i64_values(&self, role: &str) -> Result<Vec<i64>, DataError> {
+        self.read(role, 2)
     }
 
     /// What the manifest says of a role.

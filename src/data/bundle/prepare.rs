@@ -282,6 +282,6 @@ fn float_tensor(
     }
     Ok(match dtype {
         Dtype::Float64 => Tensor::float64(shape, values),
-        Dtype::Float32 => Tensor::float32(shape, values),
+        Dtype::Float32 => Tensor::float32(shape, values.iter().copied()),
     })
 }

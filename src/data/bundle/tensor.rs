@@ -53,8 +53,9 @@ impl Tensor {
 
     /// A tensor of numbers that are rounded to single precision.
     #[expect(clippy::cast_possible_truncation, reason = "rounding is what is asked for")]
-    pub fn float32(shape: Vec<usize>, values: &[f64]) -> Self {
-        Self { dtype: TensorDtype::Float32, shape, data: bytes(values, |value| (value as f32).to_le_bytes()) }
+    pub fn float32(shape: Vec<usize>, values: impl IntoIterator<Item = f64>) -> Self {
+        let data = values.into_iter().flat_map(|value| (value as f32).to_le_bytes()).collect();
+        Self { dtype: TensorDtype::Float32, shape, data }
     }
 
     /// A tensor of integers.
@@ -62,11 +63,20 @@ impl Tensor {
         Self { dtype: TensorDtype::Int64, shape, data: bytes(values, i64::to_le_bytes) }
     }
 
+    /// The bytes of a safetensors file of some tensors.
+    pub fn serialize_all(tensors: &[(String, Self)]) -> Vec<u8> {
+        let views = tensors.iter().map(|(name, tensor)| (name, tensor.view()));
+        serialize(views, None).expect("names differ, and a header of some hundred tensors is small")
+    }
+
     /// The bytes of a safetensors file that holds it under a name.
     pub fn serialize(&self, name: &str) -> Vec<u8> {
+        serialize([(name, self.view())], None).expect("a header of one tensor is small")
+    }
+
+    fn view(&self) -> TensorView<'_> {
         let view = TensorView::new(self.dtype.safetensors(), self.shape.clone(), &self.data);
-        let view = view.expect("the data was made for this shape");
-        serialize([(name, view)], None).expect("a header of one tensor is small")
+        view.expect("the data was made for this shape")
     }
 }
 

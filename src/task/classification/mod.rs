@@ -11,11 +11,11 @@ mod neighbours;
 mod svm;
 pub mod trees;
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
 use super::outputs::Outputs;
 use super::parameter::{Parameters, Value};
-use super::{Check, Family, Problem, Scores, Side, Task, TaskDef, TaskError};
+use super::{Check, Family, Learner, Problem, Scores, Side, Task, TaskDef, TaskError, family_of};
 use crate::data::TargetKind;
 use crate::data::bundle::{TEST_FEATURES, TEST_TARGET, TRAIN_FEATURES, TRAIN_TARGET};
 
@@ -40,6 +40,7 @@ impl Task for Classification {
             tokens: false,
             supervised: true,
             application: "predict".to_owned(),
+            learner: Learner::Estimator,
             dtypes: vec!["float64".to_owned()],
             primary_phases: ["fit", "predict@1", "predict@all"].map(str::to_owned).to_vec(),
             headline_metrics: ["accuracy", "f1_macro"].map(str::to_owned).to_vec(),
@@ -48,8 +49,8 @@ impl Task for Classification {
         }
     }
 
-    fn families(&self) -> &'static [&'static dyn Family] {
-        FAMILIES
+    fn family(&self, algorithm: &str) -> Option<&dyn Family> {
+        family_of(FAMILIES, algorithm)
     }
 
     fn metrics(
@@ -62,12 +63,7 @@ impl Task for Classification {
         let predictions = labels(problem, outputs)?;
         let probabilities = probabilities(problem, outputs)?;
         let view = probabilities.as_ref().map(Array2::view);
-        for (name, value) in metrics::score(&truth, &predictions, None, view, classes(problem))? {
-            match value {
-                Ok(value) => scores.add(name, value),
-                Err(reason) => scores.undefine(name, reason.to_string()),
-            }
-        }
+        add(metrics::score(&truth, &predictions, None, view, classes(problem))?, scores);
         Ok(())
     }
 
@@ -88,6 +84,37 @@ impl Task for Classification {
         } else {
             Check::disagreement("predictions", format!("labels differ on {differ} of {} test rows", a.len()))
         }])
+    }
+}
+
+/// Scores logits [test rows, classes] against the classes of the test rows: the class of the largest, and probabilities by softmax.
+///
+/// # Errors
+/// The metrics refuse the values.
+pub fn score_logits(
+    truth: &[i64],
+    logits: ArrayView2<'_, f64>,
+    scores: &mut Scores,
+) -> Result<(), TaskError> {
+    let predictions: Vec<i64> = logits.outer_iter().map(largest_place).collect();
+    let mut probabilities = logits.to_owned();
+    softmax(&mut probabilities);
+    add(metrics::score(truth, &predictions, None, Some(probabilities.view()), logits.ncols())?, scores);
+    Ok(())
+}
+
+/// The place of the first of the largest values.
+fn largest_place(values: ArrayView1<'_, f64>) -> i64 {
+    let larger = |best: usize, place: usize| if values[place] > values[best] { place } else { best };
+    (1..values.len()).fold(0, larger).try_into().unwrap_or(i64::MAX)
+}
+
+fn add(found: Vec<metrics::Score>, scores: &mut Scores) {
+    for (name, value) in found {
+        match value {
+            Ok(value) => scores.add(name, value),
+            Err(reason) => scores.undefine(name, reason.to_string()),
+        }
     }
 }
 

@@ -78,8 +78,12 @@ fn told(answer: &Json) -> Vec<(&'static str, Tensor)> {
         .collect()
 }
 
+fn side<'a>(name: &'a str, outputs: &'a Outputs) -> Side<'a> {
+    Side { name, outputs, kernels: None }
+}
+
 fn judge(data: &Data, case: &Case, bundle: &str, a: &Outputs, b: &Outputs) -> Vec<Check> {
-    let sides = (Side { name: "a", outputs: a }, Side { name: "b", outputs: b });
+    let sides = (side("a", a), side("b", b));
     let tolerances = Tolerances::default();
     let parameters = &case.hyperparameters;
     let checks = match case.algorithm.as_str() {
@@ -233,7 +237,7 @@ fn a_single_class_has_no_logistic_regression() {
     data.occurring = Occurring::of(&vec![2; data.train.nrows()]);
     let case = entry.cases.iter().find(|c| c.algorithm == "logistic_regression").unwrap();
     let first = outputs(&told(&case.accepted[0]));
-    let sides = (Side { name: "a", outputs: &first }, Side { name: "b", outputs: &first });
+    let sides = (side("a", &first), side("b", &first));
     let error =
         logistic::judge(&data, &case.hyperparameters, "one", sides, &Tolerances::default()).unwrap_err();
     assert_eq!(error.to_string(), "no converged reference: the training rows hold a single class");

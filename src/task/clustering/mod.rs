@@ -20,7 +20,7 @@ pub mod neighbours;
 
 use super::outputs::Outputs;
 use super::parameter::Value;
-use super::{Check, Family, Problem, Scores, Side, Task, TaskDef, TaskError};
+use super::{Check, Family, Learner, Problem, Scores, Side, Task, TaskDef, TaskError, family_of};
 use crate::data::TargetKind;
 use crate::data::bundle::{TRAIN_FEATURES, TRAIN_TARGET};
 use matching::Matching;
@@ -46,6 +46,7 @@ impl Task for Clustering {
             tokens: false,
             supervised: false,
             application: "predict".to_owned(),
+            learner: Learner::Estimator,
             dtypes: vec!["float64".to_owned()],
             primary_phases: ["fit", "predict@1", "predict@all"].map(str::to_owned).to_vec(),
             headline_metrics: ["silhouette", "adjusted_rand"].map(str::to_owned).to_vec(),
@@ -54,8 +55,8 @@ impl Task for Clustering {
         }
     }
 
-    fn families(&self) -> &'static [&'static dyn Family] {
-        FAMILIES
+    fn family(&self, algorithm: &str) -> Option<&dyn Family> {
+        family_of(FAMILIES, algorithm)
     }
 
     fn metrics(

@@ -5,7 +5,9 @@
 pub mod pca;
 
 use super::outputs::Outputs;
-use super::{Check, Family, Problem, Scores, Side, Task, TaskDef, TaskError, largest, within};
+use super::{
+    Check, Family, Learner, Problem, Scores, Side, Task, TaskDef, TaskError, family_of, largest, within,
+};
 use crate::data::TargetKind;
 use crate::data::bundle::TEST_FEATURES;
 
@@ -28,6 +30,7 @@ impl Task for Decomposition {
             tokens: false,
             supervised: false,
             application: "transform".to_owned(),
+            learner: Learner::Estimator,
             dtypes: vec!["float64".to_owned()],
             primary_phases: ["fit", "transform@1", "transform@all"].map(str::to_owned).to_vec(),
             headline_metrics: vec!["explained_variance_share".to_owned()],
@@ -36,8 +39,8 @@ impl Task for Decomposition {
         }
     }
 
-    fn families(&self) -> &'static [&'static dyn Family] {
-        FAMILIES
+    fn family(&self, algorithm: &str) -> Option<&dyn Family> {
+        family_of(FAMILIES, algorithm)
     }
 
     fn metrics(&self, problem: &Problem<'_>, outputs: &Outputs, _: &mut Scores) -> Result<(), TaskError> {

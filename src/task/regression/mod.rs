@@ -11,7 +11,9 @@ pub mod trees;
 use ndarray::Array1;
 
 use super::outputs::Outputs;
-use super::{Check, Family, Problem, Scores, Side, Task, TaskDef, TaskError, largest, within};
+use super::{
+    Check, Family, Learner, Problem, Scores, Side, Task, TaskDef, TaskError, family_of, largest, within,
+};
 use crate::data::TargetKind;
 use crate::data::bundle::{TEST_FEATURES, TEST_TARGET, TRAIN_TARGET};
 
@@ -35,6 +37,7 @@ impl Task for Regression {
             tokens: false,
             supervised: true,
             application: "predict".to_owned(),
+            learner: Learner::Estimator,
             dtypes: vec!["float64".to_owned()],
             primary_phases: ["fit", "predict@1", "predict@all"].map(str::to_owned).to_vec(),
             headline_metrics: ["r2", "rmse"].map(str::to_owned).to_vec(),
@@ -54,8 +57,8 @@ impl Task for Regression {
         }
     }
 
-    fn families(&self) -> &'static [&'static dyn Family] {
-        FAMILIES
+    fn family(&self, algorithm: &str) -> Option<&dyn Family> {
+        family_of(FAMILIES, algorithm)
     }
 
     fn metrics(
@@ -64,14 +67,7 @@ impl Task for Regression {
         outputs: &Outputs,
         scores: &mut Scores,
     ) -> Result<(), TaskError> {
-        let truth = problem.bundle.f64_vector(TEST_TARGET)?;
-        for (name, value) in metrics::score(&truth, &predictions(problem, outputs)?.to_vec())? {
-            match value {
-                Ok(value) => scores.add(name, value),
-                Err(reason) => scores.undefine(name, reason.to_string()),
-            }
-        }
-        Ok(())
+        score(&problem.bundle.f64_vector(TEST_TARGET)?, &predictions(problem, outputs)?.to_vec(), scores)
     }
 
     fn compare_plainly(
@@ -90,6 +86,20 @@ impl Task for Regression {
         let figure = largest_difference(&a, &b) / deviation;
         Ok(vec![predictions_check(figure, allowed, figure, "")])
     }
+}
+
+/// Scores predictions of the test rows.
+///
+/// # Errors
+/// The metrics refuse the values.
+pub fn score(truth: &[f64], predictions: &[f64], scores: &mut Scores) -> Result<(), TaskError> {
+    for (name, value) in metrics::score(truth, predictions)? {
+        match value {
+            Ok(value) => scores.add(name, value),
+            Err(reason) => scores.undefine(name, reason.to_string()),
+        }
+    }
+    Ok(())
 }
 
 /// The predictions on all test rows.

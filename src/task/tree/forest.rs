@@ -127,7 +127,7 @@ pub fn compare(
     (contender, baseline): (Side<'_>, Side<'_>),
     training: impl Fn(&Outputs) -> Result<f64, TaskError>,
 ) -> Result<Vec<Check>, TaskError> {
-    let forest = |Side { name, outputs }| -> Result<_, TaskError> {
+    let forest = |Side { name, outputs, .. }| -> Result<_, TaskError> {
         Ok(Forest { name, trees: Trees::read(outputs)?, training: training(outputs)? })
     };
     Ok(points(parameters, &forest(contender)?, &forest(baseline)?))

@@ -1,0 +1,201 @@
+//! Training on candle: data as tensors, a network as candle-nn's modules over variables, its step.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_nn::{VarBuilder, VarMap, loss};
+use ndarray::ArrayD;
+use rand_chacha::ChaCha8Rng;
+
+use super::layers::{self, Built, Pass};
+use super::optimizer::Optimiser;
+use crate::backend::network::{
+    Ask, Features, FirstStep, Loaded, Networks, Rows, Target, Trainable, Weights, checked,
+};
+use crate::data::random::stream;
+use crate::task::network::Case;
+use crate::task::network::layer::TensorDef;
+use crate::task::parameter::Parameters;
+
+/// The stream of the trial's seed from which masks of dropout are drawn.
+const MASKS: u64 = 4;
+
+/// candle as a framework that trains networks.
+#[derive(Debug)]
+pub struct Candle;
+
+impl Networks for Candle {
+    fn load(&self, ask: Ask<'_>) -> std::result::Result<Box<dyn Loaded>, String> {
+        if ask.device != "cpu" {
+            return Err(format!("candle is built for the CPU here, not for {}", ask.device));
+        }
+        if let Some(missing) = layers::missing(&ask.case.network.layers) {
+            return Err(missing);
+        }
+        let loaded = Data::new(ask).map_err(text)?;
+        Ok(Box::new(loaded))
+    }
+}
+
+fn text(error: candle_core::Error) -> String {
+    error.to_string()
+}
+
+/// The data of a trial.
+struct Data {
+    case: Case,
+    tensors: Vec<TensorDef>,
+    features: Tensor,
+    target: Tensor,
+    seed: u64,
+}
+
+impl Data {
+    fn new(ask: Ask<'_>) -> Result<Self> {
+        let target = match ask.target {
+            Target::Classes(labels) => Tensor::new(labels, &Device::Cpu)?.to_dtype(DType::U32)?,
+            Target::Numbers(numbers) => Tensor::new(numbers, &Device::Cpu)?,
+        };
+        let shape = [&[target.dim(0)?], &ask.case.form.example[..]].concat();
+        let features = match ask.features {
+            Features::Numbers(values) => Tensor::from_vec(values, shape, &Device::Cpu)?,
+            Features::Tokens(tokens) => {
+                Tensor::from_vec(tokens, shape, &Device::Cpu)?.to_dtype(DType::U32)?
+            }
+        };
+        let case = ask.case.clone();
+        Ok(Self { tensors: case.network.tensors(), case, features, target, seed: ask.seed })
+    }
+
+    fn rows(&self, rows: &[i64]) -> Result<(Tensor, Tensor)> {
+        let places = Tensor::new(rows, &Device::Cpu)?;
+        Ok((self.features.index_select(&places, 0)?, self.target.index_select(&places, 0)?))
+    }
+}
+
+impl Loaded for Data {
+    fn build(&self, weights: &Weights) -> std::result::Result<Box<dyn Trainable + '_>, String> {
+        let values = checked(&self.tensors, weights)?;
+        let network = Network::new(self, values).map_err(text)?;
+        Ok(Box::new(network))
+    }
+
+    fn facts(&self) -> BTreeMap<String, String> {
+        BTreeMap::new()
+    }
+
+    fn pool(&self) -> usize {
+        rayon::current_num_threads()
+    }
+}
+
+/// A network in training.
+struct Network<'d> {
+    data: &'d Data,
+    /// Every tensor, in the order of the definitions.
+    variables: Vec<Var>,
+    layers: Vec<Built>,
+    optimiser: Optimiser,
+    masks: RefCell<ChaCha8Rng>,
+}
+
+impl<'d> Network<'d> {
+    fn new(data: &'d Data, weights: Vec<&ArrayD<f32>>) -> Result<Self> {
+        let map = VarMap::new();
+        let mut variables = Vec::new();
+        for (tensor, values) in data.tensors.iter().zip(weights) {
+            let values: Vec<f32> = values.iter().copied().collect();
+            let variable = Var::from_vec(values, tensor.shape.clone(), &Device::Cpu)?;
+            map.data().lock().expect("nobody else holds it").insert(tensor.name.clone(), variable.clone());
+            variables.push(variable);
+        }
+        let vars = VarBuilder::from_varmap(&map, DType::F32, &Device::Cpu);
+        let layers = layers::build(&data.case.network.layers, &vars)?;
+        let trainable = data.tensors.iter().zip(&variables).filter(|(tensor, _)| tensor.trainable);
+        let optimiser = Optimiser::new(&data.case.training, trainable.map(|(_, v)| v.clone()).collect());
+        Ok(Self { data, variables, layers, optimiser, masks: RefCell::new(stream(data.seed, MASKS)) })
+    }
+
+    /// Logits [b, outputs] of rows and their mean loss.
+    fn forward(&self, rows: &[i64], pass: &Pass<'_>) -> Result<(Tensor, Tensor)> {
+        let (features, target) = self.data.rows(rows)?;
+        let logits = layers::forward(&self.layers, &features, pass)?;
+        let loss = match target.dtype() {
+            DType::U32 => loss::cross_entropy(&logits, &target)?,
+            _ => loss::mse(&logits.squeeze(1)?, &target)?,
+        };
+        Ok((logits, loss))
+    }
+
+    fn train(&mut self, rows: &[i64], rate: f64) -> Result<f64> {
+        let (_, loss) = self.forward(rows, &Pass { training: true, masks: Some(&self.masks) })?;
+        self.optimiser.step(&loss.backward()?, rate)?;
+        Ok(f64::from(loss.to_scalar::<f32>()?))
+    }
+
+    fn answer(&self, rows: Rows<'_>, count: usize) -> Result<Vec<f32>> {
+        let shape = [&[count], &self.data.case.form.example[..]].concat();
+        let features = match rows {
+            Rows::Numbers(values) => Tensor::from_slice(values, shape, &Device::Cpu)?,
+            Rows::Tokens(tokens) => Tensor::from_slice(tokens, shape, &Device::Cpu)?.to_dtype(DType::U32)?,
+        };
+        layers::forward(&self.layers, &features, &Pass { training: false, masks: None })?
+            .flatten_all()?
+            .to_vec1()
+    }
+
+    fn first(&self, rows: &[i64]) -> Result<FirstStep> {
+        let (logits, loss) = self.forward(rows, &Pass { training: true, masks: None })?;
+        let store = loss.backward()?;
+        let mut gradients = BTreeMap::new();
+        for (tensor, variable) in self.data.tensors.iter().zip(&self.variables).filter(|(t, _)| t.trainable) {
+            let gradient = match store.get(variable) {
+                Some(gradient) => gradient.flatten_all()?.to_vec1()?,
+                None => candle_core::bail!("candle gave no gradient of {}", tensor.name),
+            };
+            gradients.insert(tensor.name.clone(), gradient);
+        }
+        Ok(FirstStep {
+            logits: logits.flatten_all()?.to_vec1()?,
+            loss: f64::from(loss.to_scalar::<f32>()?),
+            gradients,
+        })
+    }
+}
+
+impl Trainable for Network<'_> {
+    fn step(&mut self, rows: &[i64], rate: f64) -> std::result::Result<f64, String> {
+        self.train(rows, rate).map_err(text)
+    }
+
+    fn loss(&self, rows: &[i64]) -> std::result::Result<f64, String> {
+        let pass = Pass { training: false, masks: None };
+        let loss = self.forward(rows, &pass).and_then(|(_, loss)| loss.to_scalar::<f32>());
+        loss.map(f64::from).map_err(text)
+    }
+
+    fn predict(&self, rows: Rows<'_>, count: usize) -> std::result::Result<Vec<f32>, String> {
+        self.answer(rows, count).map_err(text)
+    }
+
+    fn weights(&self) -> std::result::Result<Weights, String> {
+        let tensors = self.data.tensors.iter().zip(&self.variables);
+        tensors
+            .map(|(tensor, variable)| {
+                let values = variable.as_tensor().flatten_all().and_then(|t| t.to_vec1()).map_err(text)?;
+                let array =
+                    ArrayD::from_shape_vec(tensor.shape.clone(), values).map_err(|e| e.to_string())?;
+                Ok((tensor.name.clone(), array))
+            })
+            .collect()
+    }
+
+    fn first_step(&mut self, rows: &[i64]) -> std::result::Result<FirstStep, String> {
+        self.first(rows).map_err(text)
+    }
+
+    fn read_back(&self) -> Parameters {
+        self.optimiser.read_back()
+    }
+}

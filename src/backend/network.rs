@@ -1,0 +1,152 @@
+//! Networks: what a native framework implements to train them. The loop around it is [`crate::worker::network`].
+
+use std::collections::BTreeMap;
+
+use ndarray::ArrayD;
+
+use crate::task::network::Case;
+use crate::task::network::layer::TensorDef;
+use crate::task::parameter::Parameters;
+
+/// Tensors by name, single precision, row-major.
+pub type Weights = BTreeMap<String, ArrayD<f32>>;
+
+/// A framework that trains networks.
+pub trait Networks: Sync {
+    /// Takes the data of a trial to where it is computed on.
+    ///
+    /// # Errors
+    /// Why it cannot train this network: an operation or its gradient is missing, the device is not there.
+    fn load(&self, ask: Ask<'_>) -> Result<Box<dyn Loaded>, String>;
+}
+
+/// What is asked of a framework.
+#[derive(Debug)]
+pub struct Ask<'a> {
+    /// The network and how it is trained.
+    pub case: &'a Case,
+    /// The rows to train on [n, d].
+    pub features: Features,
+    /// What is to be predicted of them.
+    pub target: Target,
+    /// The seed of what the framework draws itself, such as dropout.
+    pub seed: u64,
+    /// The device.
+    pub device: &'a str,
+    /// The number of threads.
+    pub threads: usize,
+}
+
+/// Rows of examples, row-major.
+#[derive(Debug, Clone)]
+pub enum Features {
+    /// Numbers.
+    Numbers(Vec<f32>),
+    /// Token ids.
+    Tokens(Vec<i64>),
+}
+
+/// Some rows of examples, row-major.
+#[derive(Debug, Clone, Copy)]
+pub enum Rows<'a> {
+    /// Numbers.
+    Numbers(&'a [f32]),
+    /// Token ids.
+    Tokens(&'a [i64]),
+}
+
+/// A target for each training row.
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// The label of a class, from 0.
+    Classes(Vec<i64>),
+    /// A number.
+    Numbers(Vec<f32>),
+}
+
+impl Features {
+    /// The rows from one to before another, of so many values each.
+    pub fn rows(&self, rows: std::ops::Range<usize>, width: usize) -> Rows<'_> {
+        let range = rows.start * width..rows.end * width;
+        match self {
+            Self::Numbers(values) => Rows::Numbers(&values[range]),
+            Self::Tokens(tokens) => Rows::Tokens(&tokens[range]),
+        }
+    }
+}
+
+/// The data of a trial, where it is computed on.
+pub trait Loaded {
+    /// A network with its optimiser, from initial weights. The framework's own generator is seeded anew.
+    ///
+    /// # Errors
+    /// The framework's message.
+    fn build(&self, weights: &Weights) -> Result<Box<dyn Trainable + '_>, String>;
+    /// How the framework was built and what it computes with, for the receipt.
+    fn facts(&self) -> BTreeMap<String, String>;
+    /// The size of the pool of threads that it uses.
+    fn pool(&self) -> usize;
+}
+
+/// A network that can be trained.
+pub trait Trainable {
+    /// One step of the optimiser on some training rows at a learning rate; the loss that it began with.
+    ///
+    /// # Errors
+    /// The framework's message.
+    fn step(&mut self, rows: &[i64], rate: f64) -> Result<f64, String>;
+    /// The mean loss on some training rows, in evaluation.
+    ///
+    /// # Errors
+    /// The framework's message.
+    fn loss(&self, rows: &[i64]) -> Result<f64, String>;
+    /// What the network says of `count` rows, in evaluation: [count, outputs], owned by the caller.
+    ///
+    /// # Errors
+    /// The framework's message.
+    fn predict(&self, rows: Rows<'_>, count: usize) -> Result<Vec<f32>, String>;
+    /// The tensors as they are now, read from the modules that compute.
+    ///
+    /// # Errors
+    /// The framework's message.
+    fn weights(&self) -> Result<Weights, String>;
+    /// What a step on some rows begins with: in training, but nothing is dropped.
+    ///
+    /// # Errors
+    /// The framework's message.
+    fn first_step(&mut self, rows: &[i64]) -> Result<FirstStep, String>;
+    /// The hyperparameters of optimiser and layers, read from the objects that compute.
+    fn read_back(&self) -> Parameters;
+}
+
+/// How a step begins.
+#[derive(Debug)]
+pub struct FirstStep {
+    /// [rows, outputs].
+    pub logits: Vec<f32>,
+    /// The mean loss.
+    pub loss: f64,
+    /// The gradient of each trainable tensor by name.
+    pub gradients: BTreeMap<String, Vec<f32>>,
+}
+
+/// The weights as a framework's modules want them: each once, with the shape that the network has.
+///
+/// # Errors
+/// One is missing, too many, or has another shape.
+pub fn checked<'w>(tensors: &[TensorDef], weights: &'w Weights) -> Result<Vec<&'w ArrayD<f32>>, String> {
+    if let Some(odd) = weights.keys().find(|name| tensors.iter().all(|t| t.name != **name)) {
+        return Err(format!("the weights hold `{odd}`, which the network has not"));
+    }
+    let check = |tensor: &TensorDef| {
+        let given = weights.get(&tensor.name);
+        let given = given.ok_or_else(|| format!("the weights lack `{}` {:?}", tensor.name, tensor.shape))?;
+        if given.shape() == tensor.shape {
+            Ok(given)
+        } else {
+            let (name, has, wants) = (&tensor.name, given.shape(), &tensor.shape);
+            Err(format!("the weights' `{name}` is {has:?}, but the network's is {wants:?}"))
+        }
+    };
+    tensors.iter().map(check).collect()
+}

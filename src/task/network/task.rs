@@ -1,0 +1,151 @@
+//! A task that trains networks: what `image`, `sequence` and `forecast` are instances of.
+
+use ndarray::Array1;
+
+use super::architecture::Architecture;
+use super::evidence::Evidence;
+use super::training::Training;
+use super::{Case, PRIMARY_PHASES, algorithms, contract, draws, form};
+use crate::data::TargetKind;
+use crate::data::bundle::{Bundle, TEST_TARGET, TRAIN_FEATURES};
+use crate::task::outputs::Outputs;
+use crate::task::parameter::Parameters;
+use crate::task::{
+    AlgorithmDef, Check, Draws, Family, Learner, Problem, Scores, Side, Task, TaskDef, TaskError,
+    classification, regression,
+};
+
+/// A task that trains networks, all of whose architectures are judged alike.
+#[derive(Debug)]
+pub struct NetworkTask {
+    /// The name in specs.
+    pub name: &'static str,
+    /// What a solution is.
+    pub doc: &'static str,
+    /// The networks.
+    pub architectures: &'static [&'static dyn Architecture],
+    /// What they predict.
+    pub target: TargetKind,
+    /// Whether it takes rows of tokens.
+    pub tokens: bool,
+    /// The metrics that reports show first. The quality over seeds is the first.
+    pub headline: [&'static str; 2],
+    /// The default margin on its mean.
+    pub margin: f64,
+}
+
+impl Task for NetworkTask {
+    fn definition(&self) -> TaskDef {
+        TaskDef {
+            name: self.name.to_owned(),
+            doc: self.doc.to_owned(),
+            targets: vec![self.target],
+            tokens: self.tokens,
+            supervised: true,
+            application: "predict".to_owned(),
+            learner: Learner::Network,
+            dtypes: vec!["float32".to_owned()],
+            primary_phases: PRIMARY_PHASES.map(str::to_owned).to_vec(),
+            headline_metrics: self.headline.map(str::to_owned).to_vec(),
+            lower_is_better: ["log_loss", "rmse", "mse", "mae", "training_loss"].map(str::to_owned).to_vec(),
+            algorithms: self.algorithms(),
+        }
+    }
+
+    fn family(&self, algorithm: &str) -> Option<&dyn Family> {
+        self.architectures.iter().any(|a| a.name() == algorithm).then_some(self)
+    }
+
+    fn network(&self) -> Option<&Self> {
+        Some(self)
+    }
+
+    fn check(&self, problem: &Problem<'_>) -> Result<(), TaskError> {
+        self.case(problem).map(|_| ())
+    }
+
+    fn draw(&self, problem: &Problem<'_>, seed: u64) -> Result<Option<Draws>, TaskError> {
+        let case = self.case(problem)?;
+        let rows = problem.bundle.rows(TRAIN_FEATURES)?;
+        Ok(Some(draws::draw(&case.network, &case.training, rows, seed)))
+    }
+
+    fn metrics(
+        &self,
+        problem: &Problem<'_>,
+        outputs: &Outputs,
+        scores: &mut Scores,
+    ) -> Result<(), TaskError> {
+        let evidence = Evidence::read(problem, outputs, form(problem.bundle).outputs)?;
+        match self.target {
+            TargetKind::Continuous => {
+                let truth = problem.bundle.f64_vector(TEST_TARGET)?;
+                let predictions: Array1<f64> = evidence.logits.column(0).to_owned();
+                regression::score(&truth, &predictions.to_vec(), scores)?;
+            }
+            TargetKind::Classes | TargetKind::Next => {
+                classification::score_logits(
+                    &problem.bundle.i64_vector(TEST_TARGET)?,
+                    evidence.logits.view(),
+                    scores,
+                )?;
+            }
+        }
+        evidence.score(scores);
+        Ok(())
+    }
+
+    fn compare_plainly(&self, _: &Problem<'_>, _: Side<'_>, _: Side<'_>) -> Result<Vec<Check>, TaskError> {
+        let finding =
+            "nothing is known of this architecture, so nothing proves that both computed it".to_owned();
+        Ok(vec![Check::disagreement("architecture", finding)])
+    }
+}
+
+impl Family for NetworkTask {
+    fn algorithms(&self) -> Vec<AlgorithmDef> {
+        algorithms(self.architectures, self.headline[0], self.margin)
+    }
+
+    fn score(&self, _: &Problem<'_>, _: &Outputs, _: &mut Scores) -> Result<(), TaskError> {
+        Ok(())
+    }
+
+    fn compare(
+        &self,
+        problem: &Problem<'_>,
+        contender: Side<'_>,
+        baseline: Side<'_>,
+    ) -> Result<Vec<Check>, TaskError> {
+        let case = self.case(problem)?;
+        let read = |side: Side<'_>| Evidence::read(problem, side.outputs, case.form.outputs);
+        Ok(contract::compare(&case.network, (contender, baseline), (&read(contender)?, &read(baseline)?)))
+    }
+}
+
+impl NetworkTask {
+    /// What an algorithm of the task asks for with these hyperparameters and data.
+    ///
+    /// # Errors
+    /// A phrase that says why there is no such network.
+    pub fn read(
+        &self,
+        algorithm: &str,
+        hyperparameters: &Parameters,
+        bundle: &Bundle,
+    ) -> Result<Case, String> {
+        let architecture = self.architectures.iter().find(|a| a.name() == algorithm);
+        let architecture = architecture.ok_or_else(|| format!("there is no architecture `{algorithm}`"))?;
+        let form = form(bundle);
+        Ok(Case {
+            network: architecture.layers(&form, hyperparameters)?,
+            training: Training::read(hyperparameters)?,
+            target: bundle.manifest().target,
+            form,
+        })
+    }
+
+    fn case(&self, problem: &Problem<'_>) -> Result<Case, TaskError> {
+        self.read(problem.algorithm, problem.hyperparameters, problem.bundle).map_err(TaskError::Impossible)
+    }
+}

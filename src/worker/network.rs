@@ -1,0 +1,416 @@
+//! A trial of a network: build, train step by step, evaluate, predict, and show the first step. `docs/design/networks.md` has the rules, and
+//! the Python kit the same loop (`benchrun_kit/training.py`).
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::hint::black_box;
+use std::path::Path;
+
+use ndarray::ArrayD;
+use safetensors::SafeTensors;
+use sha2::{Digest, Sha256};
+
+use super::channel::Channel;
+use super::clock::{Clock, SystemClock};
+use super::measure::{Samples, measure, timed};
+use super::native::{Ended, begin, build_facts, end, failed, samples, write};
+use super::process;
+use super::protocol::{Event, PhaseKind, PhaseRequest, Receipt, Request, Threads};
+use crate::backend::network::{Ask, Features, Loaded, Target, Trainable, Weights};
+use crate::backend::{Framework, Tensor};
+use crate::data::TargetKind;
+use crate::data::bundle::{Bundle, TEST_FEATURES, TRAIN_FEATURES, TRAIN_TARGET};
+use crate::data::random::{stream, unit};
+use crate::files::{hexadecimal, sha256};
+use crate::task::network::draws::WEIGHT;
+use crate::task::network::evidence::{ENVELOPE_DRAWS, ENVELOPE_STEPS, shown};
+use crate::task::parameter::{Parameters, Value};
+use crate::task::{self, network::Case};
+
+/// The stream of the trial's seed from which weights are moved.
+const MOVES: u64 = 8;
+
+/// The least time between two signs of life.
+const HEARTBEAT_NS: u64 = 1_000_000_000;
+
+/// What the block drew.
+struct Draws {
+    sha256: String,
+    weights: Weights,
+    /// One row of the training rows for each epoch.
+    order: Vec<Vec<i64>>,
+    rates: Vec<f64>,
+    validation: Vec<i64>,
+}
+
+/// Everything that is loaded.
+struct Inputs {
+    bundle: String,
+    train_rows: usize,
+    test: Features,
+    test_rows: usize,
+    width: usize,
+    case: Case,
+    draws: Draws,
+}
+
+/// What a training leaves behind.
+#[derive(Default)]
+struct Trained {
+    series: [Samples; 3],
+    losses: Vec<f64>,
+    logits: Vec<f32>,
+    answers: Vec<Vec<f32>>,
+    rows: Sha256,
+}
+
+/// Runs the trial.
+pub(super) fn trial(channel: &mut Channel, request: &Request, framework: &Framework) -> Result<(), Ended> {
+    let Some(networks) = framework.networks else {
+        return Err(Ended::Unsupported(format!("{} trains no networks", framework.id)));
+    };
+    if request.dtype != "float32" {
+        let reason = format!("{} trains in float32, not in {}", framework.id, request.dtype);
+        return Err(Ended::Unsupported(reason));
+    }
+    begin(channel, "load")?;
+    let (inputs, features, target) = load(request)?;
+    let ask = Ask {
+        case: &inputs.case,
+        features,
+        target,
+        seed: request.seed,
+        device: &request.device,
+        threads: request.threads,
+    };
+    let loaded = networks.load(ask).map_err(Ended::Unsupported)?;
+    end(channel, "load")?;
+
+    let mut network: Option<Box<dyn Trainable + '_>> = None;
+    let (mut trained, mut weights) = (Trained::default(), String::new());
+    for phase in &request.phases {
+        begin(channel, &phase.name)?;
+        let series = match (phase.kind, &mut network) {
+            (PhaseKind::Build, _) => {
+                let build = |_| loaded.build(black_box(&inputs.draws.weights)).map_err(failed("BuildError"));
+                let (of_builds, built) = measure(&SystemClock, &phase.repeat, request.slowdown, build)?;
+                network = built;
+                vec![of_builds]
+            }
+            (PhaseKind::Train, Some(network)) => {
+                trained = train(channel, request, phase, &inputs, &mut **network)?;
+                trained.series.to_vec()
+            }
+            (PhaseKind::Predict, Some(network)) => vec![predict(&**network, request, phase, &inputs)?],
+            _ => {
+                let message =
+                    format!("{} comes before the network is built, or is none of a network", phase.name);
+                return Err(Ended::Failed { kind: "InvalidRequest", message });
+            }
+        };
+        end(channel, &phase.name)?;
+        if let (PhaseKind::Build, Some(network)) = (phase.kind, &network) {
+            weights = digest(&network.weights().map_err(failed("BuildError"))?);
+        }
+        for (name, of_name) in phase.series().into_iter().zip(series) {
+            samples(channel, name, of_name)?;
+        }
+    }
+    let Some(network) = network else {
+        return Err(Ended::Failed {
+            kind: "InvalidRequest",
+            message: "no phase builds a network".to_owned(),
+        });
+    };
+    let used = network.read_back();
+    let receipt = receipt(request, framework, &*loaded, &inputs, &trained, (used, weights));
+    channel.send(&Event::Receipt(receipt))?;
+    let outputs = outputs(request, &*loaded, &inputs, trained)?;
+    write(channel, &request.output_dir, &outputs)
+}
+
+fn load(request: &Request) -> Result<(Inputs, Features, Target), Ended> {
+    let bundle = Bundle::open(&request.bundle).map_err(failed("BundleError"))?;
+    let read = |role| match bundle.manifest().vocabulary {
+        Some(_) => bundle.i64_values(role).map(Features::Tokens),
+        None => bundle.f32_values(role).map(Features::Numbers),
+    };
+    let features = read(TRAIN_FEATURES).map_err(failed("BundleError"))?;
+    let test = read(TEST_FEATURES).map_err(failed("BundleError"))?;
+    let target = match bundle.manifest().target {
+        TargetKind::Classes => bundle.i64_vector(TRAIN_TARGET).map(Target::Classes),
+        TargetKind::Continuous => bundle.f32_vector(TRAIN_TARGET).map(Target::Numbers),
+        TargetKind::Next => {
+            let reason = "a network that predicts the next token of every place is not built yet".to_owned();
+            return Err(Ended::Unsupported(reason));
+        }
+    };
+    let target = target.map_err(failed("BundleError"))?;
+    let case = task::task(&request.task).and_then(|task| task.network());
+    let Some(case) = case else {
+        return Err(Ended::Unsupported(format!("the task {} trains no networks", request.task)));
+    };
+    let case =
+        case.read(&request.algorithm, &request.hyperparameters, &bundle).map_err(Ended::Unsupported)?;
+    let Some(path) = &request.draws else {
+        let message = "the request names no draws".to_owned();
+        return Err(Ended::Failed { kind: "InvalidRequest", message });
+    };
+    let inputs = Inputs {
+        bundle: bundle.hash().to_owned(),
+        train_rows: bundle.rows(TRAIN_FEATURES).map_err(failed("BundleError"))?,
+        test,
+        test_rows: bundle.rows(TEST_FEATURES).map_err(failed("BundleError"))?,
+        width: bundle.columns(TEST_FEATURES).map_err(failed("BundleError"))?,
+        case,
+        draws: Draws::read(path).map_err(failed("DrawsError"))?,
+    };
+    Ok((inputs, features, target))
+}
+
+impl Draws {
+    fn read(path: &Path) -> Result<Self, String> {
+        let bytes = fs::read(path).map_err(|e| format!("{}: {e}", path.display()))?;
+        let file = SafeTensors::deserialize(&bytes).map_err(|e| e.to_string())?;
+        let mut weights = Weights::new();
+        for (name, tensor) in file.tensors() {
+            if let Some(name) = name.strip_prefix(WEIGHT) {
+                let values = numbers(tensor.data(), f32::from_le_bytes);
+                let array = ArrayD::from_shape_vec(tensor.shape(), values).map_err(|e| e.to_string())?;
+                weights.insert(name.to_owned(), array);
+            }
+        }
+        let of = |name: &str| file.tensor(name).map_err(|e| format!("{name}: {e}"));
+        let order = of("order")?;
+        let rows = order.shape().get(1).copied().unwrap_or(0).max(1);
+        let places = numbers(order.data(), i64::from_le_bytes);
+        Ok(Self {
+            sha256: sha256(&bytes),
+            weights,
+            order: places.chunks(rows).map(<[i64]>::to_vec).collect(),
+            rates: numbers(of("rates")?.data(), f64::from_le_bytes),
+            validation: of("validation").map(|v| numbers(v.data(), i64::from_le_bytes)).unwrap_or_default(),
+        })
+    }
+}
+
+fn numbers<T, const N: usize>(bytes: &[u8], from: impl Fn([u8; N]) -> T) -> Vec<T> {
+    bytes.as_chunks().0.iter().map(|chunk| from(*chunk)).collect()
+}
+
+/// A whole training.
+fn train(
+    channel: &mut Channel,
+    request: &Request,
+    phase: &PhaseRequest,
+    inputs: &Inputs,
+    network: &mut dyn Trainable,
+) -> Result<Trained, Ended> {
+    let training = &inputs.case.training;
+    let draws = &inputs.draws;
+    let mut trained = Trained::default();
+    let [mut steps, mut epochs, mut evaluations] =
+        [Samples::default(), Samples::default(), Samples::default()];
+    let (mut best, mut without_gain) = (f64::INFINITY, 0);
+    let mut told = SystemClock.wall_ns();
+    for order in &draws.order {
+        let (epoch_cpu, epoch_wall) = (SystemClock.cpu_ns(), SystemClock.wall_ns());
+        for rows in order.chunks(training.batch_size) {
+            let done = trained.losses.len();
+            let Some(rate) = draws.rates.get(done) else { break };
+            let (sample, loss) = timed(&SystemClock, request.slowdown, || {
+                network.step(black_box(rows), *rate).map_err(failed("StepError"))
+            })?;
+            steps.add(1, sample);
+            trained.losses.push(loss);
+            rows.iter().for_each(|row| trained.rows.update(row.to_le_bytes()));
+            let now = SystemClock.wall_ns();
+            if now - told >= HEARTBEAT_NS {
+                told = now;
+                let (done, total) = (done as u64 + 1, draws.rates.len() as u64);
+                channel.send(&Event::Progress { phase: phase.name.clone(), done, total })?;
+            }
+        }
+        let wall = SystemClock.wall_ns() - epoch_wall;
+        epochs.add(1, (wall, SystemClock.cpu_ns() - epoch_cpu));
+        let (sample, logits) =
+            timed(&SystemClock, request.slowdown, || evaluate(network, inputs, phase.batch_rows))?;
+        evaluations.add(1, sample);
+        trained.answers.push(answers(&logits, inputs.case.form.outputs));
+        trained.logits = logits;
+        if let Some(patience) = training.patience {
+            let loss = validation_loss(network, &draws.validation, phase.batch_rows)?;
+            without_gain = if loss < best { 0 } else { without_gain + 1 };
+            best = best.min(loss);
+            if without_gain >= patience {
+                break;
+            }
+        }
+    }
+    trained.series = [steps, epochs, evaluations];
+    Ok(trained)
+}
+
+/// The logits of all test rows, some rows at a time.
+fn evaluate(network: &dyn Trainable, inputs: &Inputs, batch_rows: Option<usize>) -> Result<Vec<f32>, Ended> {
+    let at_once = batch_rows.unwrap_or(inputs.test_rows).max(1);
+    let mut logits = Vec::with_capacity(inputs.test_rows * inputs.case.form.outputs);
+    for begin in (0..inputs.test_rows).step_by(at_once) {
+        let range = begin..(begin + at_once).min(inputs.test_rows);
+        let count = range.len();
+        let rows = inputs.test.rows(range, inputs.width);
+        logits.extend(network.predict(rows, count).map_err(failed("PredictError"))?);
+    }
+    Ok(logits)
+}
+
+/// The mean loss of the rows set apart, some rows at a time.
+#[expect(clippy::cast_precision_loss, reason = "numbers of rows")]
+fn validation_loss(network: &dyn Trainable, apart: &[i64], batch_rows: Option<usize>) -> Result<f64, Ended> {
+    let mut sum = 0.0;
+    for rows in apart.chunks(batch_rows.unwrap_or(apart.len()).max(1)) {
+        sum += network.loss(rows).map_err(failed("StepError"))? * rows.len() as f64;
+    }
+    Ok(sum / apart.len() as f64)
+}
+
+/// The class of the largest logit of each row, the first of equals; or the number itself where there is one.
+#[expect(clippy::cast_precision_loss, reason = "the place of a class")]
+fn answers(logits: &[f32], outputs: usize) -> Vec<f32> {
+    let of_row = |row: &[f32]| match row {
+        [number] => *number,
+        _ => (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best }) as f32,
+    };
+    logits.chunks(outputs).map(of_row).collect()
+}
+
+/// Batches of test rows, each another than the one before.
+fn predict(
+    network: &dyn Trainable,
+    request: &Request,
+    phase: &PhaseRequest,
+    inputs: &Inputs,
+) -> Result<Samples, Ended> {
+    let count = phase.batch_rows.unwrap_or(inputs.test_rows);
+    if count == 0 || count > inputs.test_rows {
+        let message = format!("batch_rows is {count}, but the test split has {} rows", inputs.test_rows);
+        return Err(Ended::Failed { kind: "InvalidRequest", message });
+    }
+    let batches = inputs.test_rows / count;
+    let (samples, last) = measure(&SystemClock, &phase.repeat, request.slowdown, |number| {
+        let begin = usize::try_from(number).unwrap_or_default() % batches * count;
+        let rows = inputs.test.rows(begin..begin + count, inputs.width);
+        network.predict(black_box(rows), count).map(black_box).map_err(failed("PredictError"))
+    })?;
+    let wanted = count * inputs.case.form.outputs;
+    match last {
+        Some(logits) if logits.len() != wanted => {
+            let message = format!("{} values were answered, but {wanted} were asked", logits.len());
+            Err(Ended::Failed { kind: "PredictError", message })
+        }
+        _ => Ok(samples),
+    }
+}
+
+/// The SHA-256 over tensors: of each, by name, the name, a zero byte and its little-endian values.
+fn digest(weights: &Weights) -> String {
+    let mut digest = Sha256::new();
+    for (name, values) in weights {
+        digest.update(name.as_bytes());
+        digest.update([0]);
+        values.iter().for_each(|v| digest.update(v.to_le_bytes()));
+    }
+    hexadecimal(&digest.finalize())
+}
+
+fn receipt(
+    request: &Request,
+    framework: &Framework,
+    loaded: &dyn Loaded,
+    inputs: &Inputs,
+    trained: &Trained,
+    (used, weights): (Parameters, String),
+) -> Receipt {
+    let counted = |count: usize| Value::Int(i64::try_from(count).unwrap_or(i64::MAX));
+    let work = [
+        ("steps", counted(trained.losses.len())),
+        ("epochs", counted(trained.answers.len())),
+        ("weights", Value::Text(weights)),
+        ("order", Value::Text(hexadecimal(&trained.rows.clone().finalize()))),
+    ];
+    Receipt {
+        // The optimiser tells what it uses; the draws and the loop took the rest from the request.
+        hyperparameters: request.hyperparameters.clone().into_iter().chain(used).collect(),
+        settings: request.settings.clone(),
+        bundle: inputs.bundle.clone(),
+        draws: Some(inputs.draws.sha256.clone()),
+        dtype: "float32".to_owned(),
+        layout: "row-major".to_owned(),
+        train_rows: inputs.train_rows as u64,
+        features: inputs.width as u64,
+        device: request.device.clone(),
+        threads: Threads { allowed: request.threads, pool: loaded.pool(), alive: process::threads() },
+        blas: vec![(framework.blas)()],
+        work: work.map(|(name, value)| (name.to_owned(), value)).into(),
+        build: build_facts().into_iter().chain(loaded.facts()).collect(),
+        libraries: process::libraries(),
+    }
+}
+
+fn outputs(
+    request: &Request,
+    loaded: &dyn Loaded,
+    inputs: &Inputs,
+    trained: Trained,
+) -> Result<Vec<(&'static str, Tensor)>, Ended> {
+    let Inputs { case, draws, .. } = inputs;
+    let width = case.form.outputs;
+    let batches: Vec<&[i64]> = draws.order[0].chunks(case.training.batch_size).collect();
+    let first = loaded.build(&draws.weights).map_err(failed("BuildError"))?.first_step(batches[0]);
+    let first = first.map_err(failed("StepError"))?;
+    let mut shown_gradients = Vec::new();
+    let mut norms = Vec::new();
+    for gradient in first.gradients.values() {
+        shown_gradients.extend(shown(gradient.len()).map(|place| f64::from(gradient[place])));
+        norms.push(gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt());
+    }
+    let steps = ENVELOPE_STEPS.min(draws.rates.len()).min(batches.len());
+    let mut envelope = Vec::new();
+    for draw in 0..ENVELOPE_DRAWS {
+        let moved = moved(&draws.weights, request.seed, MOVES + draw as u64);
+        let mut network = loaded.build(&moved).map_err(failed("BuildError"))?;
+        for (rows, rate) in batches.iter().zip(&draws.rates).take(steps) {
+            envelope.push(network.step(rows, *rate).map_err(failed("StepError"))?);
+        }
+    }
+    let rows = trained.logits.len() / width;
+    let epochs = trained.answers.len();
+    let epoch_ns = trained.series[1].wall_ns.iter().map(|ns| i64::try_from(*ns).unwrap_or(i64::MAX));
+    let answers = trained.answers.concat();
+    let answers = match &case.target {
+        TargetKind::Continuous => Tensor::widened(vec![epochs, rows], &answers),
+        #[expect(clippy::cast_possible_truncation, reason = "places of classes")]
+        _ => Tensor::whole(vec![epochs, rows], &answers.iter().map(|a| *a as i64).collect::<Vec<_>>()),
+    };
+    Ok(vec![
+        ("losses", Tensor::numbers(vec![trained.losses.len()], &trained.losses)),
+        ("logits", Tensor::widened(vec![rows, width], &trained.logits)),
+        ("epoch_answers", answers),
+        ("epoch_ns", Tensor::from(epoch_ns.collect::<Vec<i64>>())),
+        ("first_logits", Tensor::widened(vec![batches[0].len(), width], &first.logits)),
+        ("first_loss", Tensor::from(first.loss)),
+        ("first_gradients", Tensor::numbers(vec![shown_gradients.len()], &shown_gradients)),
+        ("first_gradient_norms", Tensor::numbers(vec![norms.len()], &norms)),
+        ("envelope", Tensor::numbers(vec![ENVELOPE_DRAWS, steps], &envelope)),
+    ])
+}
+
+/// The weights, each moved by one unit in the last place, up or down at random.
+fn moved(weights: &Weights, seed: u64, number: u64) -> Weights {
+    let mut rng = stream(seed, number);
+    let mut moved = BTreeMap::clone(weights);
+    for values in moved.values_mut() {
+        values.mapv_inplace(|v| if unit(&mut rng) < 0.5 { v.next_up() } else { v.next_down() });
+    }
+    moved
+}

@@ -1,0 +1,46 @@
+//! `rust/tch`: networks on the libtorch of the PyTorch environment, in a process of its own, so that benchrun itself links no libtorch.
+//!
+//! It speaks benchrun's worker protocol by benchrun's own loop; `--identity` tells which build it is.
+
+mod layers;
+mod optimizer;
+mod training;
+
+use std::process::ExitCode;
+
+use benchrun::backend::Framework;
+use benchrun::implementation::external::Identity;
+use benchrun::worker::native;
+use benchrun::worker::protocol::Blas;
+
+/// The framework.
+const FRAMEWORK: Framework = Framework {
+    id: "rust/tch",
+    doc: "tch: the libtorch of the PyTorch environment, called from Rust",
+    versions: &[("tch", "0.24.0"), ("libtorch", env!("BENCHRUN_LIBTORCH"))],
+    blas: || Blas { name: "mkl".to_owned(), version: None, architecture: None, threads: threads() },
+    set_threads: |threads| {
+        let count = i32::try_from(threads).unwrap_or(i32::MAX);
+        tch::set_num_threads(count);
+        tch::set_num_interop_threads(1);
+        self::threads()
+    },
+    algorithms: &[],
+    networks: Some(&training::Tch),
+};
+
+/// The threads that libtorch uses within one operation.
+fn threads() -> usize {
+    usize::try_from(tch::get_num_threads()).unwrap_or(1)
+}
+
+fn main() -> ExitCode {
+    let identity = Identity::new(env!("BENCHRUN_TCH_SOURCES"), FRAMEWORK.versions);
+    if std::env::args().nth(1).as_deref() == Some("--identity") {
+        return identity.print();
+    }
+    match native::run(&[&FRAMEWORK], &identity.build) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,152 @@
+//! PyTorch's optimisers. Those of libtorch's C++ interface give the same bits as Python's for gradient descent and RMSprop; its Adam updates
+//! the mean of gradients by another formula than Python's (`mul_` and `add_` instead of `lerp_`), so that of `torch/optim/adam.py`
+//! (`_single_tensor_adam`) is written out here.
+
+use benchrun::task::network::training::{Optimizer as Kind, Training};
+use benchrun::task::parameter::{Parameters, Value};
+use tch::nn::{self, OptimizerConfig, VarStore};
+use tch::{Kind as Type, Tensor};
+
+/// An optimiser.
+pub struct Optimiser {
+    kind: Kind,
+    weight_decay: f64,
+    clip_norm: Option<f64>,
+    parameters: Vec<Tensor>,
+    method: Method,
+}
+
+enum Method {
+    /// libtorch's own.
+    Library(nn::Optimizer),
+    /// Adam and AdamW: the two means of each parameter, and the steps so far.
+    Adam { means: Vec<(Tensor, Tensor)>, steps: i32 },
+}
+
+impl Optimiser {
+    /// An optimiser of some parameters, which are those of the store, in the order of PyTorch's modules.
+    pub fn new(
+        training: &Training,
+        store: &VarStore,
+        parameters: Vec<Tensor>,
+    ) -> Result<Self, tch::TchError> {
+        let Training { optimizer: kind, weight_decay, clip_norm, learning_rate, .. } = *training;
+        let method = match kind {
+            Kind::Sgd { momentum, nesterov } => {
+                Method::Library(nn::sgd(momentum, 0.0, weight_decay, nesterov).build(store, learning_rate)?)
+            }
+            Kind::RmsProp { alpha, eps, momentum } => {
+                let config = nn::RmsProp { alpha, eps, wd: weight_decay, momentum, centered: false };
+                Method::Library(config.build(store, learning_rate)?)
+            }
+            Kind::Adam { .. } => {
+                let means = parameters.iter().map(|p| (p.zeros_like(), p.zeros_like())).collect();
+                Method::Adam { means, steps: 0 }
+            }
+        };
+        Ok(Self { kind, weight_decay, clip_norm, parameters, method })
+    }
+
+    /// One step down the gradients of a loss.
+    pub fn step(&mut self, loss: &Tensor, rate: f64) {
+        match &mut self.method {
+            Method::Library(optimizer) => {
+                optimizer.set_lr(rate);
+                optimizer.zero_grad();
+                loss.backward();
+                clip(self.clip_norm, self.parameters.iter().map(Tensor::grad));
+                optimizer.step();
+            }
+            Method::Adam { means, steps } => {
+                let gradients = Tensor::run_backward(&[loss], &self.parameters, false, false);
+                clip(self.clip_norm, gradients.iter().map(Tensor::shallow_clone));
+                *steps += 1;
+                if let Kind::Adam { beta1, beta2, eps, decoupled } = self.kind {
+                    let moments = Moments { beta1, beta2, eps, decoupled, weight_decay: self.weight_decay };
+                    let places = self.parameters.iter_mut().zip(&gradients).zip(means);
+                    tch::no_grad(|| places.for_each(|((p, g), m)| moments.update(p, g, m, *steps, rate)));
+                }
+            }
+        }
+    }
+
+    /// The hyperparameters that it uses.
+    pub fn read_back(&self) -> Parameters {
+        let text = |t: &str| Value::Text(t.to_owned());
+        let mut told = vec![
+            ("weight_decay", Value::Float(self.weight_decay)),
+            ("clip_norm", self.clip_norm.map_or(text("none"), Value::Float)),
+        ];
+        told.extend(match self.kind {
+            Kind::Sgd { momentum, nesterov } => vec![
+                ("optimizer", text("sgd")),
+                ("momentum", Value::Float(momentum)),
+                ("nesterov", Value::Bool(nesterov)),
+            ],
+            Kind::Adam { beta1, beta2, eps, decoupled } => vec![
+                ("optimizer", text(if decoupled { "adamw" } else { "adam" })),
+                ("beta1", Value::Float(beta1)),
+                ("beta2", Value::Float(beta2)),
+                ("eps", Value::Float(eps)),
+            ],
+            Kind::RmsProp { alpha, eps, momentum } => vec![
+                ("optimizer", text("rmsprop")),
+                ("alpha", Value::Float(alpha)),
+                ("eps", Value::Float(eps)),
+                ("momentum", Value::Float(momentum)),
+            ],
+        });
+        told.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}
+
+/// `torch.nn.utils.clip_grad_norm_`, in place.
+fn clip(largest: Option<f64>, gradients: impl Iterator<Item = Tensor>) {
+    let Some(largest) = largest else { return };
+    let mut gradients: Vec<Tensor> = gradients.collect();
+    let norm = |t: &Tensor| t.linalg_vector_norm(2.0, None::<i64>, false, None);
+    let total = norm(&Tensor::stack(&gradients.iter().map(norm).collect::<Vec<_>>(), 0));
+    let coefficient = (largest / (total + 1e-6)).clamp_max(1.0);
+    for gradient in &mut gradients {
+        let _ = gradient.g_mul_(&coefficient);
+    }
+}
+
+struct Moments {
+    beta1: f64,
+    beta2: f64,
+    eps: f64,
+    decoupled: bool,
+    weight_decay: f64,
+}
+
+impl Moments {
+    /// `_single_tensor_adam`. tch has no factor of `add`, `addcmul` and `addcdiv`: what these fuse is written out in the order in which they
+    /// round.
+    fn update(&self, p: &mut Tensor, gradient: &Tensor, means: &mut (Tensor, Tensor), steps: i32, rate: f64) {
+        let decayed;
+        let mut gradient = gradient;
+        if self.decoupled {
+            let _ = p.g_mul_scalar_(1.0 - rate * self.weight_decay);
+        } else if self.weight_decay != 0.0 {
+            // `grad.add(p, alpha=weight_decay)` rounds once; in double precision the sum of a product is exact before that.
+            let exact = gradient.to_kind(Type::Double) + p.to_kind(Type::Double) * self.weight_decay_single();
+            decayed = exact.to_kind(Type::Float);
+            gradient = &decayed;
+        }
+        let (mean, square) = means;
+        let _ = mean.lerp_(gradient, 1.0 - self.beta1);
+        let _ = square.g_mul_scalar_(self.beta2);
+        let _ = square.g_add_(&(gradient * (1.0 - self.beta2) * gradient));
+        let size = rate / (1.0 - self.beta1.powi(steps));
+        let root = (1.0 - self.beta2.powi(steps)).sqrt();
+        let denominator = (square.sqrt() / root).g_add_scalar_(self.eps);
+        let _ = p.g_add_(&(&*mean * -size / denominator));
+    }
+
+    /// The factor as the kernel holds it.
+    #[expect(clippy::cast_possible_truncation, reason = "kernels hold factors in the type of their tensors")]
+    fn weight_decay_single(&self) -> f64 {
+        f64::from(self.weight_decay as f32)
+    }
+}

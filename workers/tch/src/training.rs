@@ -1,0 +1,208 @@
+//! Training by tch: data as tensors, a network as layers over variables, its step.
+
+use std::collections::BTreeMap;
+
+use benchrun::backend::network::{
+    Ask, Features, FirstStep, Loaded, Networks, Rows, Target, Trainable, Weights, checked,
+};
+use benchrun::task::network::Case;
+use benchrun::task::network::layer::{Layer, TensorDef};
+use benchrun::task::parameter::Parameters;
+use benchrun::worker::protocol::KERNELS;
+use ndarray::ArrayD;
+use tch::nn::VarStore;
+use tch::{Cuda, Device, Kind, Reduction, Tensor};
+
+use super::layers::{self, Built, Pass, Tensors};
+use super::optimizer::Optimiser;
+
+/// tch as a framework that trains networks.
+#[derive(Debug)]
+pub struct Tch;
+
+impl Networks for Tch {
+    fn load(&self, ask: Ask<'_>) -> Result<Box<dyn Loaded>, String> {
+        let device = match ask.device {
+            "cpu" => Device::Cpu,
+            "cuda" if Cuda::is_available() => Device::Cuda(0),
+            "cuda" => return Err("CUDA is not available to this libtorch on this machine".to_owned()),
+            other => return Err(format!("tch computes on cpu or cuda, not on {other}")),
+        };
+        Ok(Box::new(Data::new(ask, device)))
+    }
+}
+
+/// The data of a trial, on the device.
+struct Data {
+    case: Case,
+    /// Every tensor, in the order of PyTorch's modules.
+    tensors: Vec<TensorDef>,
+    features: Tensor,
+    target: Tensor,
+    seed: i64,
+    device: Device,
+    threads: usize,
+}
+
+impl Data {
+    fn new(ask: Ask<'_>, device: Device) -> Self {
+        let target = match &ask.target {
+            Target::Classes(labels) => Tensor::from_slice(labels),
+            Target::Numbers(numbers) => Tensor::from_slice(numbers),
+        };
+        let features = match &ask.features {
+            Features::Numbers(values) => Tensor::from_slice(values),
+            Features::Tokens(tokens) => Tensor::from_slice(tokens),
+        };
+        let case = ask.case.clone();
+        let shape = shape(target.size()[0], &case);
+        Self {
+            tensors: Layer::Sequential(case.network.layers.clone()).tensors(""),
+            features: features.view(&shape[..]).to_device(device),
+            target: target.to_device(device),
+            // In 63 bits, which both of PyTorch's interfaces take alike.
+            seed: (ask.seed & (u64::MAX >> 1)).cast_signed(),
+            case,
+            device,
+            threads: ask.threads,
+        }
+    }
+}
+
+/// The extents of so many examples.
+fn shape(count: i64, case: &Case) -> Vec<i64> {
+    let example = case.form.example.iter().map(|n| i64::try_from(*n).unwrap_or(i64::MAX));
+    std::iter::once(count).chain(example).collect()
+}
+
+impl Loaded for Data {
+    fn build(&self, weights: &Weights) -> Result<Box<dyn Trainable + '_>, String> {
+        let values = checked(&self.tensors, weights)?;
+        tch::manual_seed(self.seed);
+        let network = Network::new(self, &values).map_err(|e| e.to_string())?;
+        Ok(Box::new(network))
+    }
+
+    fn facts(&self) -> BTreeMap<String, String> {
+        let libtorch = env!("BENCHRUN_LIBTORCH");
+        let mut facts = BTreeMap::from([("libtorch".to_owned(), libtorch.to_owned())]);
+        if self.device == Device::Cpu && self.threads == 1 {
+            facts.insert(KERNELS.to_owned(), format!("libtorch {libtorch}, float32, one CPU thread"));
+        }
+        facts
+    }
+
+    fn pool(&self) -> usize {
+        super::threads()
+    }
+}
+
+/// A network in training.
+struct Network<'d> {
+    data: &'d Data,
+    /// Holds the variables that the optimiser moves.
+    _store: VarStore,
+    /// Every tensor.
+    tensors: Tensors,
+    layers: Vec<Built>,
+    optimiser: Optimiser,
+}
+
+impl<'d> Network<'d> {
+    fn new(data: &'d Data, weights: &[&ArrayD<f32>]) -> Result<Self, tch::TchError> {
+        let store = VarStore::new(data.device);
+        let root = store.root();
+        let mut tensors = Tensors::new();
+        let mut parameters = Vec::new();
+        for (tensor, values) in data.tensors.iter().zip(weights) {
+            let extents: Vec<i64> =
+                tensor.shape.iter().map(|n| i64::try_from(*n).unwrap_or(i64::MAX)).collect();
+            let values = match values.as_slice() {
+                Some(values) => Tensor::from_slice(values),
+                None => Tensor::from_slice(&values.iter().copied().collect::<Vec<f32>>()),
+            };
+            let values = values.view(&extents[..]);
+            let held = if tensor.trainable {
+                // A store takes the dot for a path.
+                let variable = root.f_var_copy(&tensor.name.replace('.', "|"), &values)?;
+                parameters.push(variable.shallow_clone());
+                variable
+            } else {
+                values.to_device(data.device)
+            };
+            tensors.insert(tensor.name.clone(), held);
+        }
+        let layers = layers::build(&data.case.network.layers, "", &tensors);
+        let optimiser = Optimiser::new(&data.case.training, &store, parameters)?;
+        Ok(Self { data, _store: store, tensors, layers, optimiser })
+    }
+
+    /// Logits [b, outputs] of training rows, and their mean loss.
+    fn forward(&self, rows: &[i64], pass: Pass) -> (Tensor, Tensor) {
+        let places = Tensor::from_slice(rows).to_device(self.data.device);
+        let features = self.data.features.index_select(0, &places);
+        let target = self.data.target.index_select(0, &places);
+        let logits = layers::forward(&self.layers, &features, pass);
+        let loss = if target.kind() == Kind::Int64 {
+            logits.cross_entropy_loss(&target, None::<&Tensor>, Reduction::Mean, -100, 0.0)
+        } else {
+            logits.squeeze_dim(1).mse_loss(&target, Reduction::Mean)
+        };
+        (logits, loss)
+    }
+}
+
+fn values(tensor: &Tensor) -> Result<Vec<f32>, String> {
+    Vec::try_from(tensor.to_device(Device::Cpu).contiguous().view(-1)).map_err(|e| e.to_string())
+}
+
+const TRAINING: Pass = Pass { training: true, drops: true };
+const EVALUATION: Pass = Pass { training: false, drops: false };
+
+impl Trainable for Network<'_> {
+    fn step(&mut self, rows: &[i64], rate: f64) -> Result<f64, String> {
+        let (_, loss) = self.forward(rows, TRAINING);
+        self.optimiser.step(&loss, rate);
+        Ok(loss.double_value(&[]))
+    }
+
+    fn loss(&self, rows: &[i64]) -> Result<f64, String> {
+        Ok(tch::no_grad(|| self.forward(rows, EVALUATION).1.double_value(&[])))
+    }
+
+    fn predict(&self, rows: Rows<'_>, count: usize) -> Result<Vec<f32>, String> {
+        let features = match rows {
+            Rows::Numbers(values) => Tensor::from_slice(values),
+            Rows::Tokens(tokens) => Tensor::from_slice(tokens),
+        };
+        let shape = shape(i64::try_from(count).unwrap_or(i64::MAX), &self.data.case);
+        let features = features.view(&shape[..]).to_device(self.data.device);
+        values(&tch::no_grad(|| layers::forward(&self.layers, &features, EVALUATION)))
+    }
+
+    fn weights(&self) -> Result<Weights, String> {
+        let of = |tensor: &TensorDef| {
+            let array = ArrayD::from_shape_vec(tensor.shape.clone(), values(&self.tensors[&tensor.name])?);
+            Ok((tensor.name.clone(), array.map_err(|e| e.to_string())?))
+        };
+        self.data.tensors.iter().map(of).collect()
+    }
+
+    fn first_step(&mut self, rows: &[i64]) -> Result<FirstStep, String> {
+        let (logits, loss) = self.forward(rows, Pass { training: true, drops: false });
+        let trainable: Vec<&TensorDef> = self.data.tensors.iter().filter(|t| t.trainable).collect();
+        let parameters: Vec<&Tensor> = trainable.iter().map(|t| &self.tensors[&t.name]).collect();
+        let gradients = Tensor::run_backward(&[&loss], &parameters, false, false);
+        let named = trainable.iter().zip(&gradients);
+        let gradients = named.map(|(tensor, gradient)| Ok((tensor.name.clone(), values(gradient)?)));
+        Ok(FirstStep {
+            logits: values(&logits)?,
+            loss: loss.double_value(&[]),
+            gradients: gradients.collect::<Result<_, String>>()?,
+        })
+    }
+
+    fn read_back(&self) -> Parameters {
+        self.optimiser.read_back()
+    }
+}
