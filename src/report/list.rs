@@ -34,7 +34,7 @@ pub struct DatasetReport {
 
 /// The catalogue and the generators.
 pub fn datasets() -> Vec<DatasetReport> {
-    let catalogued = catalogue::ENTRIES.iter().map(|entry| DatasetReport {
+    let catalogued = catalogue::entries().map(|entry| DatasetReport {
         name: entry.name.to_owned(),
         from: "catalogue".to_owned(),
         doc: entry.doc.to_owned(),
