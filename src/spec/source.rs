@@ -48,7 +48,8 @@ pub fn source(
             task.name,
             needed.join(" or ")
         );
-        let fitting: Vec<&str> = task.targets.iter().flat_map(|t| catalogue::names_of(*t)).collect();
+        let fitting: Vec<&str> =
+            task.targets.iter().flat_map(|t| catalogue::names_of(*t, task.tokens)).collect();
         let fitting = fitting.join(", ");
         problems.push(Problem::value(place, message).hint(format!("of the catalogue fit: {fitting}")));
         return None;

@@ -57,9 +57,10 @@ pub fn names() -> Vec<&'static str> {
     entries().map(|entry| entry.name).collect()
 }
 
-/// The names of the entries with this kind of target.
-pub fn names_of(kind: TargetKind) -> Vec<&'static str> {
-    entries().filter(|entry| entry.target == kind).map(|entry| entry.name).collect()
+/// The names of the entries with this kind of target; those whose rows are tokens only where `tokens` fit.
+pub fn names_of(kind: TargetKind, tokens: bool) -> Vec<&'static str> {
+    let fits = |entry: &&Entry| entry.target == kind && (tokens || !entry.form().tokens);
+    entries().filter(fits).map(|entry| entry.name).collect()
 }
 
 impl Entry {

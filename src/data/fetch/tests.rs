@@ -101,7 +101,7 @@ fn single_files_are_read_out_of_a_tar_archive() {
         unpacked(&tar_gz(&others), &[&HELLO]).unwrap_err(),
         "tiny 1.0 does not contain tiny/hello.csv"
     );
-    let large = unpacked(&tar_gz(&[(HELLO.path, &[0; 1 << 16])]), &[&HELLO]).unwrap_err();
+    let large = unpacked(&tar_gz(&[(HELLO.path, &vec![0; 1 << 16])]), &[&HELLO]).unwrap_err();
     assert_eq!(large, "tiny/hello.csv of tiny 1.0 unpacks to more than the 5 bytes that are pinned for it");
     let altered = unpacked(&tar_gz(&[(HELLO.path, b"hallo")]), &[&HELLO]).unwrap_err();
     assert!(altered.starts_with("tiny/hello.csv of tiny 1.0 has SHA-256 d3751d"), "{altered}");
