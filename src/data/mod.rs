@@ -3,7 +3,8 @@
 //! ```text
 //! Source ──► catalogue: fetch + verify ──► decode ──┐
 //!        ──► generator: draw from a seed ───────────┼──► Dataset ──► bundle: split, scale, write ──► Bundle
-//!        ──► a user's CSV or Parquet file ──► decode ┘
+//!        ──► a user's CSV or Parquet file ──► decode ┤
+//!        ──► published: folder, or archive at a URL ─┘
 //! ```
 //!
 //! A [`Source`] says what data is meant, a [`Dataset`] holds it in memory, and a [`bundle::Bundle`] is what both
@@ -16,6 +17,7 @@ mod decode;
 mod error;
 pub mod fetch;
 pub mod generator;
+pub mod published;
 pub mod random;
 mod source;
 mod table;

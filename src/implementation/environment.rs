@@ -184,7 +184,7 @@ impl Python {
             let venv = plain(&self.program).args(["-m", "venv"]).arg(&folder).output();
             self.step(adapter, "python -m venv", venv)?;
             let pip = plain(&environment.interpreter)
-                .envs(guard::environment::of_pip())
+                .envs(guard::environment::of_downloads())
                 .args(["-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--quiet"])
                 .args(["--require-hashes", "--no-deps", "--only-binary", ":all:", "-r"])
                 .arg(&adapter.lock)

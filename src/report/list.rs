@@ -5,7 +5,7 @@ use std::fmt::Write;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::data::{TargetKind, catalogue, generator};
+use crate::data::{TargetKind, catalogue, generator, published};
 use crate::implementation::Registry;
 use crate::task::parameter::ParameterDef;
 
@@ -34,7 +34,7 @@ pub struct DatasetReport {
 
 /// The catalogue and the generators.
 pub fn datasets() -> Vec<DatasetReport> {
-    let catalogued = catalogue::ENTRIES.iter().map(|entry| DatasetReport {
+    let catalogued = catalogue::entries().map(|entry| DatasetReport {
         name: entry.name.to_owned(),
         from: "catalogue".to_owned(),
         doc: entry.doc.to_owned(),
@@ -73,6 +73,12 @@ pub fn datasets_text() -> String {
         let _ = writeln!(text, "  {:<20} {:>12}  {}", dataset.name, "", dataset.target.word());
         let _ = writeln!(text, "      {}", dataset.doc);
         parameters(&mut text, "      ", &dataset.parameters);
+    }
+    text += "\nPublished formats (datasets = [{ format = \"name\", path = \"folder\" }], or url = \"…\" and sha256 = \"…\" of its archive):\n";
+    for format in published::FORMATS {
+        let _ = writeln!(text, "  {:<20} {:>12}  {}", format.name(), "", format.form().target.word());
+        let _ = writeln!(text, "      {}", format.doc());
+        self::parameters(&mut text, "      ", &format.parameters());
     }
     text += "\nYour own file: datasets = [{ path = \"my.csv\", target = \"column\" }], CSV or Parquet with a header\n";
     text

@@ -247,7 +247,7 @@ fn downloads(plan: &Plan, registry: &Registry, cache: &Path) -> Result<Vec<Downl
         }
         seen.push(source);
         for download in source.expected_downloads(cache)? {
-            found.insert(DownloadReport { what: download.from, bytes: Some(download.bytes) });
+            found.insert(DownloadReport { what: download.from, bytes: download.bytes });
         }
     }
     // Without a Python nothing can be said of environments; running will say so.

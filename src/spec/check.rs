@@ -205,7 +205,7 @@ impl ExperimentCheck<'_> {
     ) -> f64 {
         let place = self.place.at("split");
         let Some(split) = self.draw() else {
-            let drawn = |source: &&Source| source.form().is_ok_and(|form| !form.published_test);
+            let drawn = |source: &&Source| source.form().is_ok_and(|form| form.published_test == Some(false));
             if let Some(source) = sources.iter().flatten().find(drawn) {
                 let message = format!("`{}` was published without rows to test on", source.label());
                 problems.push(Problem::value(&place, message).hint("write split = { test = 0.2 }"));

@@ -248,7 +248,7 @@ pub struct RawExperiment {
     /// What solving the problem means; `benchrun list algorithms` shows every task.
     #[schemars(schema_with = "task_schema")]
     pub task: String,
-    /// Data sets: names of the catalogue, `{ generator = "linear", rows = 1000, … }`, or `{ path = "my.csv", target = "price" }`.
+    /// Data sets: names of the catalogue, `{ generator = "linear", rows = 1000, … }`, `{ format = "cifar10", path = "folder" }` (or `url` and `sha256`), or `{ path = "my.csv", target = "price" }`.
     #[schemars(schema_with = "datasets_schema")]
     pub datasets: Vec<toml::Value>,
     /// Every implementation in these languages that offers one of the algorithms.
@@ -390,7 +390,7 @@ fn share_schema(_: &mut SchemaGenerator) -> Schema {
 fn dataset_schema(_: &mut SchemaGenerator) -> Schema {
     let names: Vec<&str> = catalogue::names();
     json_schema!({
-        "description": "a name of the catalogue, a table with `generator`, or a table with `path` and `target`",
+        "description": "a name of the catalogue, or a table with `generator`, with `format` and `path`, or with `path` and `target`",
         "anyOf": [{ "type": "string", "examples": names }, { "type": "object" }]
     })
 }

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::grid;
 use super::problem::{Place, Problem, unknown};
-use crate::data::{Source, catalogue, generator};
+use crate::data::fetch::{self, is_sha256};
+use crate::data::{Source, catalogue, generator, published};
 use crate::task::TaskDef;
 
 /// The data set that a value of a spec means; `None` where it is reported as a problem. Paths start from `folder`, the spec's.
@@ -18,11 +19,14 @@ pub fn source(
     let source = match value {
         toml::Value::String(name) => catalogued(name, folder, place, problems)?,
         toml::Value::Table(table) if table.contains_key("generator") => generated(table, place, problems)?,
+        toml::Value::Table(table) if table.contains_key("format") => {
+            published(folder, table, place, problems)?
+        }
         toml::Value::Table(table) if table.contains_key("path") => {
             file(task, folder, table, place, problems)?
         }
         _ => {
-            let message = "a data set is a name, or a table with `generator` or with `path` and `target`";
+            let message = "a data set is a name, or a table with `generator`, with `format` and `path`, or with `path` and `target`";
             problems.push(Problem::value(place, message));
             return None;
         }
@@ -44,7 +48,8 @@ pub fn source(
             task.name,
             needed.join(" or ")
         );
-        let fitting: Vec<&str> = task.targets.iter().flat_map(|t| catalogue::names_of(*t)).collect();
+        let fitting: Vec<&str> =
+            task.targets.iter().flat_map(|t| catalogue::names_of(*t, task.tokens)).collect();
         let fitting = fitting.join(", ");
         problems.push(Problem::value(place, message).hint(format!("of the catalogue fit: {fitting}")));
         return None;
@@ -97,6 +102,51 @@ fn file(
         return None;
     }
     Some(Source::File { path, target: target.to_owned(), kind: task.targets[0] })
+}
+
+/// A published data set: `path`, or `url` and `sha256`; every other key is a parameter of its format.
+fn published(folder: &Path, table: &toml::Table, at: &Place, problems: &mut Vec<Problem>) -> Option<Source> {
+    let text = |key: &str| table.get(key).and_then(toml::Value::as_str);
+    let name = text("format").unwrap_or_default();
+    let Ok(format) = published::find(name) else {
+        let (message, hint) = unknown("format", name, published::FORMATS.iter().map(|f| f.name()));
+        problems.push(Problem::value(&at.at("format"), message).hint(hint));
+        return None;
+    };
+    let place = match (text("path"), text("url"), text("sha256")) {
+        (Some(path), None, None) => published::Place::Path(folder.join(path)),
+        (None, Some(url), Some(sha256)) => {
+            if !fetch::is_address(url) {
+                let message = format!("`url` is {url}, but must begin with http:// or https://");
+                problems.push(Problem::value(&at.at("url"), message));
+            }
+            if !is_sha256(sha256) {
+                let message = format!("`sha256` is {sha256}, but must be 64 digits of 0 to 9 and a to f");
+                problems.push(Problem::value(&at.at("sha256"), message));
+            }
+            published::Place::Archive { url: url.to_owned(), sha256: sha256.to_owned() }
+        }
+        _ => {
+            let message = format!("the format {name} needs `path`, or `url` and `sha256`, as texts");
+            problems.push(Problem::value(at, message));
+            return None;
+        }
+    };
+    let others = table.iter().filter(|(k, _)| !["format", "path", "url", "sha256"].contains(&k.as_str()));
+    let before = problems.len();
+    let what = format!("key of the format {name}");
+    let given = grid::plain(&what, &format.parameters(), others, at, problems);
+    if problems.len() > before {
+        return None;
+    }
+    match Source::published(name, &given, place) {
+        Ok(source) => Some(source),
+        Err(error) => {
+            let problem = Problem::value(&at.at("path"), error.to_string());
+            problems.push(problem.hint("paths start from the spec's folder"));
+            None
+        }
+    }
 }
 
 fn generated(table: &toml::Table, place: &Place, problems: &mut Vec<Problem>) -> Option<Source> {

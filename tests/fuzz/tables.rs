@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use benchrun::data::fetch::{InnerFile, Package, unpack};
+use benchrun::data::fetch::{InnerFile, Origin, Package, unpack_tar, unpack_zip};
 use benchrun::data::{Source, Target, TargetKind};
 use benchrun::files::sha256;
 use benchrun::implementation::Registry;
@@ -114,7 +114,8 @@ fn parquet() {
     });
 }
 
-static PACKAGE: Package = Package { name: "tiny", version: "1.0", bytes: 0, sha256: "" };
+static PACKAGE: Package =
+    Package { origin: Origin::Wheel, name: "tiny", version: "1.0", bytes: 0, sha256: "" };
 /// Holds `hello`.
 static HELLO: InnerFile = InnerFile {
     package: &PACKAGE,
@@ -124,9 +125,31 @@ static HELLO: InnerFile = InnerFile {
 };
 
 #[test]
+fn tarball() {
+    let tar = |entries: &[(&str, &[u8])]| {
+        let mut tar = tar::Builder::new(Vec::new());
+        for (path, content) in entries {
+            let mut header = tar::Header::new_gnu();
+            header.set_size(content.len() as u64);
+            tar.append_data(&mut header, path, *content).unwrap();
+        }
+        tar.into_inner().unwrap()
+    };
+    let honest = tar(&[("readme", b"x"), (HELLO.path, b"hello")]);
+    let seeds = vec![tar(&[(HELLO.path, b"hallo")]), tar(&[(&"long/".repeat(30), b"x")]), honest];
+    fuzz("tarball", TOKENS, Documents::None, seeds, |bytes| match unpack_tar(bytes, &PACKAGE, &[&HELLO]) {
+        Ok(contents) => {
+            assert!(contents.len() == 1 && sha256(&contents[0]) == HELLO.sha256);
+            "accepted".to_owned()
+        }
+        Err(error) => words(&error),
+    });
+}
+
+#[test]
 fn archive() {
     fuzz("archive", TOKENS, Documents::None, Vec::new(), |bytes| {
-        match unpack(Cursor::new(bytes), &PACKAGE, &[&HELLO]) {
+        match unpack_zip(Cursor::new(bytes), &PACKAGE, &[&HELLO]) {
             Ok(contents) => {
                 assert!(contents.len() == 1 && sha256(&contents[0]) == HELLO.sha256);
                 "accepted".to_owned()

@@ -15,6 +15,7 @@ mod giving_up;
 mod import;
 mod kills;
 mod plans;
+mod published;
 mod python_kit;
 mod resources;
 mod resume;

@@ -36,7 +36,9 @@ pub fn scale(scale: Scale, channels: usize, train: &mut Array2<f64>, test: &mut 
     for side in [train, test] {
         let values = side.as_slice_mut().expect("selected rows are in standard layout");
         for (values, map) in values.chunks_exact_mut(alike).zip(maps.iter().cycle()) {
-            values.iter_mut().for_each(|value| *value = (*value - map.centre) / map.divisor);
+            for value in values {
+                *value = (*value - map.centre) / map.divisor;
+            }
         }
     }
 }

