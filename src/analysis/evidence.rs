@@ -13,6 +13,7 @@ use polars::prelude::{
 use super::facts::{PhaseFacts, ReceiptFacts, TrialFacts, phase_rank};
 use super::parallel::in_parallel;
 use crate::executor::event::Status;
+use crate::guard;
 use crate::monitor::noise::Noise;
 use crate::stats::describe;
 use crate::store::StoreError;
@@ -82,7 +83,8 @@ impl Evidence {
     pub fn read(folder: &Path) -> Result<Self, StoreError> {
         let manifest = run_folder::read_manifest(folder)?;
         let tables = Tables::open(folder, &manifest)?;
-        Self::collect(manifest, tables).map_err(StoreError::table("read the tables of", folder))
+        guard::parquet::guarded(|| Self::collect(manifest, tables))
+            .map_err(StoreError::table("read the tables of", folder))
     }
 
     fn collect(manifest: Manifest, tables: Tables) -> PolarsResult<Self> {
@@ -345,6 +347,39 @@ fn count(frame: &DataFrame, name: &str) -> PolarsResult<UInt32Chunked> {
 mod tests {
     use super::*;
     use polars::prelude::{IntoLazy, df};
+
+    #[test]
+    fn damaged_tables_of_a_run_are_errors() {
+        let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+        let stored = tests.join("data/runs/schema_2/old/20261121T205733Z-7586ab");
+        let folder = tempfile::tempdir().unwrap();
+        for entry in std::fs::read_dir(&stored).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
+        }
+        assert!(!Evidence::read(folder.path()).unwrap().trials.is_empty());
+        let (name, path) = ("samples.parquet", folder.path().join("samples.parquet"));
+        let honest = std::fs::read(stored.join(name)).unwrap();
+        let hostile = [
+            ("a_footer_of_more_columns_than_bytes.parquet", "it claims 2147483647 elements"),
+            ("columns_nested_too_deeply.parquet", "its columns are nested too deeply"),
+            ("a_page_of_negative_values.parquet", "a page of -"),
+        ];
+        for (input, reason) in hostile {
+            std::fs::copy(tests.join("fuzz/corpus/parquet").join(input), &path).unwrap();
+            let error = Evidence::read(folder.path()).unwrap_err();
+            let words = format!("{error}: {}", std::error::Error::source(&error).unwrap());
+            assert!(words.contains(name) && words.contains(reason), "{input}: {words}");
+        }
+        let mut refused = 0;
+        for place in (0..honest.len()).step_by(61) {
+            let mut damaged = honest.clone();
+            damaged[place] ^= 0x55;
+            std::fs::write(&path, damaged).unwrap();
+            refused += u32::from(Evidence::read(folder.path()).is_err());
+        }
+        assert!(refused > 0, "no damage was found");
+    }
 
     #[test]
     fn samples_in_any_order_give_the_same_phases() {

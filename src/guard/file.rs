@@ -17,6 +17,9 @@ pub const LARGEST_OUTPUTS: u64 = 1 << 30;
 /// takes as much again; the largest data set of the catalogue is a fortieth of it.
 pub const LARGEST_DATA: u64 = 4 << 30;
 
+/// The most that the values of one table of a run may take, in bytes: two hundred million samples. They are not all held at once.
+pub const LARGEST_TABLE: u64 = 16 << 30;
+
 /// The largest manifest of a run, of a bundle or of an adapter, in bytes. A run of 100 000 cases has one of a tenth of it.
 pub const LARGEST_MANIFEST: u64 = 1 << 30;
 

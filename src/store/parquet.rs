@@ -6,15 +6,16 @@ use std::fs;
 use std::path::Path;
 
 use polars::prelude::{
-    Column, DataFrame, IntoLazy, KeyValueMetadata, LazyFrame, ParquetReader, ParquetWriter, PlRefPath,
-    PolarsResult, ScanArgsParquet, SerReader, Series,
+    Column, DataFrame, IntoLazy, KeyValueMetadata, LazyFrame, ParquetWriter, PlRefPath, PolarsResult,
+    ScanArgsParquet, Series,
 };
 
 use super::manifest::{Manifest, SCHEMA_VERSION, is_read};
 use super::rows::{self, BlockRow, ParityRow, SampleRow, TrialRow};
 use super::state::RunState;
 use super::{StoreError, journal, resources, timeline};
-use crate::guard::file;
+use crate::guard::file::LARGEST_TABLE;
+use crate::guard::{self, file};
 
 const TRIALS: &str = "trials.parquet";
 const SAMPLES: &str = "samples.parquet";
@@ -52,7 +53,8 @@ impl Tables {
             let scan = |name: &str| {
                 let path = folder.join(name);
                 // Opening a pipe in its place would wait for ever.
-                file::open(&path, u64::MAX).map_err(StoreError::io("read", &path))?;
+                let mut file = file::open(&path, u64::MAX).map_err(StoreError::io("read", &path))?;
+                guard::parquet::check(&mut file, LARGEST_TABLE).map_err(StoreError::table("read", &path))?;
                 let text = PlRefPath::new(path.to_string_lossy());
                 LazyFrame::scan_parquet(text, ScanArgsParquet::default())
                     .map_err(StoreError::table("read", &path))
@@ -137,10 +139,9 @@ fn journal_bytes(folder: &Path) -> Option<u64> {
 
 /// The metadata of a file of a version that is read; nothing where there is none.
 fn stored_metadata(path: &Path) -> Option<BTreeMap<String, String>> {
-    let mut reader = ParquetReader::new(file::open(path, u64::MAX).ok()?);
-    let metadata = reader.get_metadata().ok()?.key_value_metadata().clone()?;
+    let pairs = guard::parquet::check(&mut file::open(path, u64::MAX).ok()?, LARGEST_TABLE).ok()?;
     let metadata: BTreeMap<String, String> =
-        metadata.into_iter().filter_map(|pair| Some((pair.key, pair.value?))).collect();
+        pairs.into_iter().filter_map(|(key, value)| Some((key, value?))).collect();
     metadata.get(VERSION)?.parse().is_ok_and(is_read).then_some(metadata)
 }
 

@@ -1,11 +1,13 @@
 //! The loop: mutate, execute under a watch, keep what is new, save what is wrong.
 //!
 //! Variables: `BENCHRUN_FUZZ_SECONDS` and `BENCHRUN_FUZZ_EXECUTIONS` bound each target, `BENCHRUN_FUZZ_SEED` begins the random numbers (one seed and
-//! one number of executions are the same inputs), `BENCHRUN_FUZZ_FINDINGS` is the folder for inputs that are wrong.
+//! one number of executions are the same inputs), `BENCHRUN_FUZZ_FINDINGS` is the folder for inputs that are wrong; `executing` in a target's folder
+//! is the one that the process was ended by.
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::os::unix::fs::FileExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, Once};
@@ -151,35 +153,47 @@ fn catch_words() {
     });
 }
 
-/// Ends the process, with the input saved, where one execution takes too long: nothing else ends a loop.
-struct Watch(Arc<Mutex<Option<(Instant, Vec<u8>)>>>);
+/// Ends the process where one execution takes too long: nothing else ends a loop. The input of the moment is in a file, so that it is left behind
+/// also where the process is aborted: by an allocation that fails, or a stack that is full.
+struct Watch {
+    began: Arc<Mutex<Option<Instant>>>,
+    input: File,
+    path: PathBuf,
+}
 
 impl Watch {
     #[expect(clippy::print_stderr, reason = "the process ends here, and nobody else can say why")]
     fn start(target: &str, seed: u64, findings: &Path) -> Self {
-        let current = Arc::new(Mutex::new(None::<(Instant, Vec<u8>)>));
-        let (watched, target, findings) = (Arc::downgrade(&current), target.to_owned(), findings.to_owned());
+        let path = findings.join(target).join("executing");
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let (input, began) = (File::create(&path).unwrap(), Arc::new(Mutex::new(None::<Instant>)));
+        let (watched, target, left) = (Arc::downgrade(&began), target.to_owned(), path.clone());
         std::thread::spawn(move || {
-            while let Some(current) = watched.upgrade() {
-                if let Some((began, input)) = &*current.lock().unwrap()
-                    && began.elapsed() > HANG
-                {
-                    let path = save(&findings, &target, input);
-                    eprintln!("fuzz {target}: an execution hangs; input {} (seed {seed})", path.display());
+            while let Some(began) = watched.upgrade() {
+                if began.lock().unwrap().is_some_and(|began| began.elapsed() > HANG) {
+                    eprintln!("fuzz {target}: an execution hangs; input {} (seed {seed})", left.display());
                     std::process::exit(101);
                 }
-                drop(current);
+                drop(began);
                 std::thread::sleep(Duration::from_millis(200));
             }
         });
-        Self(current)
+        Self { began, input, path }
     }
 
     fn begins(&self, input: &[u8]) {
-        *self.0.lock().unwrap() = Some((Instant::now(), input.to_vec()));
+        self.input.set_len(input.len() as u64).unwrap();
+        self.input.write_all_at(input, 0).unwrap();
+        *self.began.lock().unwrap() = Some(Instant::now());
     }
 
     fn ends(&self) {
-        *self.0.lock().unwrap() = None;
+        *self.began.lock().unwrap() = None;
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        drop(fs::remove_file(&self.path));
     }
 }
