@@ -26,7 +26,7 @@ prove-kill:     ## kills the runner at KILLS random moments, and continues it: w
 prove-soak:     ## TRIALS tiny trials in one run: flat memory, no process and no descriptor left
 	TRIALS=$(or $(TRIALS),2400) cargo test --release --test it soak:: -- --nocapture
 
-# Seconds of each of the nine targets, executions of each at most, and where the random numbers begin: docs/design/security.md.
+# Seconds of each of the eleven targets, executions of each at most, and where the random numbers begin: docs/design/security.md.
 FUZZ_SECONDS    ?= 300
 FUZZ_EXECUTIONS ?= 1000000000
 FUZZ_SEED       ?= 1

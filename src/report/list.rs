@@ -12,9 +12,9 @@ use crate::task::parameter::ParameterDef;
 /// A data set that specs can name.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct DatasetReport {
-    /// Its name: in the catalogue, or of the generator.
+    /// Its name: in the catalogue, or of the generator or format.
     pub name: String,
-    /// `catalogue` or `generator`.
+    /// `catalogue`, `generator` or `format`.
     pub from: String,
     /// What it is.
     pub doc: String,
@@ -28,11 +28,11 @@ pub struct DatasetReport {
     pub columns: Option<u64>,
     /// The kind of its target.
     pub target: TargetKind,
-    /// A generator's parameters.
+    /// A generator's or format's parameters.
     pub parameters: Vec<ParameterDef>,
 }
 
-/// The catalogue and the generators.
+/// The catalogue, the generators and the published formats.
 pub fn datasets() -> Vec<DatasetReport> {
     let catalogued = catalogue::entries().map(|entry| DatasetReport {
         name: entry.name.to_owned(),
@@ -56,10 +56,21 @@ pub fn datasets() -> Vec<DatasetReport> {
         target: generator.target(),
         parameters: generator.parameters(),
     });
-    catalogued.chain(generated).collect()
+    let formats = published::FORMATS.iter().map(|format| DatasetReport {
+        name: format.name().to_owned(),
+        from: "format".to_owned(),
+        doc: format.doc().to_owned(),
+        citation: None,
+        license: None,
+        rows: None,
+        columns: None,
+        target: format.form().target,
+        parameters: format.parameters(),
+    });
+    catalogued.chain(generated).chain(formats).collect()
 }
 
-/// The catalogue and the generators as text.
+/// The catalogue, the generators and the published formats as text.
 pub fn datasets_text() -> String {
     let mut text = String::from("Catalogue (datasets = [\"name\"]):\n");
     let all = datasets();
@@ -75,10 +86,10 @@ pub fn datasets_text() -> String {
         parameters(&mut text, "      ", &dataset.parameters);
     }
     text += "\nPublished formats (datasets = [{ format = \"name\", path = \"folder\" }], or url = \"…\" and sha256 = \"…\" of its archive):\n";
-    for format in published::FORMATS {
-        let _ = writeln!(text, "  {:<20} {:>12}  {}", format.name(), "", format.form().target.word());
-        let _ = writeln!(text, "      {}", format.doc());
-        self::parameters(&mut text, "      ", &format.parameters());
+    for dataset in all.iter().filter(|d| d.from == "format") {
+        let _ = writeln!(text, "  {:<20} {:>12}  {}", dataset.name, "", dataset.target.word());
+        let _ = writeln!(text, "      {}", dataset.doc);
+        parameters(&mut text, "      ", &dataset.parameters);
     }
     text += "\nYour own file: datasets = [{ path = \"my.csv\", target = \"column\" }], CSV or Parquet with a header\n";
     text

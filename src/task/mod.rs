@@ -38,7 +38,7 @@ pub struct TaskDef {
     /// The kinds of target that a data set may have. A file's target is read as the first.
     pub targets: Vec<TargetKind>,
     /// Whether it takes rows of token ids. Without, only data sets of numbers fit.
-    #[serde(skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "is_false")]
     pub tokens: bool,
     /// Whether a fit sees the target of its rows.
     pub supervised: bool,

@@ -40,7 +40,10 @@ def weighted(values):
 
 
 def idx(read):
-    parts = {name: read(name) for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")}
+    parts = {
+        name: read(name)
+        for name in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
+    }
     images = [np.frombuffer(parts[f"{part}-images-idx3"], np.uint8, offset=16) for part in ("train", "t10k")]
     labels = [np.frombuffer(parts[f"{part}-labels-idx1"], np.uint8, offset=8) for part in ("train", "t10k")]
     return summary(np.concatenate(images).reshape(-1, 1, 28, 28), np.concatenate(labels))
@@ -53,7 +56,9 @@ def mnist():
 
 def fashion_mnist():
     tar = subprocess.run(
-        ["dpkg-deb", "--fsys-tarfile", package("dataset-fashion-mnist_*.deb")], check=True, capture_output=True
+        ["dpkg-deb", "--fsys-tarfile", package("dataset-fashion-mnist_*.deb")],
+        check=True,
+        capture_output=True,
     ).stdout
     with tarfile.open(fileobj=io.BytesIO(tar)) as archive:
         folder = "./usr/share/datasets/fashion-mnist"
@@ -84,7 +89,9 @@ def rotten_tomatoes(length=64):
             rated.setdefault(snippet, float(rating) > 0)
     words = [re.findall(r"[^\W_]+(?:'[^\W_]+)*|[^\s]", snippet.lower()) for snippet in rated]
     counts = collections.Counter(word for row in words for word in row)
-    known = sorted((word for word, count in counts.items() if count > 1), key=lambda word: (-counts[word], word))
+    known = sorted(
+        (word for word, count in counts.items() if count > 1), key=lambda word: (-counts[word], word)
+    )
     ids = {word: place for place, word in enumerate(known, 2)}
     rows = [[ids.get(word, 1) for word in row][:length] for row in words]
     rows = [[0] * (length - len(row)) + row for row in rows]

@@ -17,7 +17,9 @@ WIDTH, HEIGHT, SIZE = 30, 20, 7
 folder = Path(sys.argv[1])
 y, x = np.mgrid[0:HEIGHT, 0:WIDTH]
 colours = np.stack([8 * x, 12 * y, 120 + 60 * np.sin(x / 4) * np.cos(y / 3)], axis=-1)
-Image.fromarray(colours.clip(0, 255).astype(np.uint8)).save(folder / "reference_image.jpg", quality=95, subsampling=0)
+Image.fromarray(colours.clip(0, 255).astype(np.uint8)).save(
+    folder / "reference_image.jpg", quality=95, subsampling=0
+)
 image = np.asarray(Image.open(folder / "reference_image.jpg").convert("RGB"))
 width = WIDTH * SIZE // HEIGHT
 left = (width - SIZE) // 2

@@ -1,17 +1,20 @@
 //! Files of data and archives: what is accepted is finite and whole, what is unpacked keeps to its hash and its limit.
 
+use std::collections::BTreeMap;
 use std::io::Cursor;
 use std::path::Path;
 
 use benchrun::data::fetch::{InnerFile, Origin, Package, unpack_tar, unpack_zip};
+use benchrun::data::published::Place;
 use benchrun::data::{Source, Target, TargetKind};
 use benchrun::files::sha256;
 use benchrun::implementation::Registry;
 use benchrun::import::{Import, Options};
+use benchrun::task::parameter::Value;
 use polars::prelude::{Column, DataFrame, ParquetCompression, ParquetWriter};
 
 use crate::ROOT;
-use crate::engine::fuzz;
+use crate::engine::{corpus, fuzz};
 use crate::input::{folder, words};
 use crate::mutate::Documents;
 
@@ -36,6 +39,8 @@ const TOKENS: &[&str] = &[
     "0x10",
     "1e400",
     "1_000",
+    "IHDR",
+    "IDAT",
 ];
 
 /// Loads a user's file of data twice.
@@ -74,6 +79,49 @@ fn loaded(path: &Path, bytes: &[u8]) -> String {
 fn csv() {
     let folder = folder();
     fuzz("csv", TOKENS, Documents::None, Vec::new(), |bytes| loaded(&folder.path().join("f.csv"), bytes));
+}
+
+/// Loads a published data set twice, of which one file is the fuzzer's.
+fn published(format: &str, folder: &Path, file: &str, bytes: &[u8]) -> String {
+    std::fs::write(folder.join(file), bytes).unwrap();
+    let size = BTreeMap::from([("size".to_owned(), Value::Int(3))]);
+    let parameters = if format == "image_folder" { size } else { BTreeMap::new() };
+    let source = Source::published(format, &parameters, Place::Path(folder.to_owned())).unwrap();
+    match source.load(folder, &mut |_| ()) {
+        Ok(data) => {
+            assert_eq!(data.features.ncols(), data.layout.columns());
+            assert!(data.features.iter().all(|value| (-1e-9..=255.0 + 1e-9).contains(value)));
+            assert_eq!(source.load(folder, &mut |_| ()).unwrap().sha256, data.sha256);
+            "accepted".to_owned()
+        }
+        Err(error) => words(&error),
+    }
+}
+
+#[test]
+fn image() {
+    let folder = folder();
+    for class in ["a", "b"] {
+        std::fs::create_dir(folder.path().join(class)).unwrap();
+    }
+    std::fs::write(folder.path().join("b/1.png"), &corpus("image")[0]).unwrap();
+    fuzz("image", TOKENS, Documents::None, Vec::new(), |bytes| {
+        published("image_folder", folder.path(), "a/1.png", bytes)
+    });
+}
+
+#[test]
+fn idx() {
+    let folder = folder();
+    let [images, labels] = <[Vec<u8>; 2]>::try_from(corpus("idx")).unwrap();
+    for (stem, bytes) in [("images-idx3", &images), ("labels-idx1", &labels)] {
+        for part in ["train", "t10k"] {
+            std::fs::write(folder.path().join(format!("{part}-{stem}-ubyte")), bytes).unwrap();
+        }
+    }
+    fuzz("idx", TOKENS, Documents::None, Vec::new(), |bytes| {
+        published("idx", folder.path(), "t10k-images-idx3-ubyte", bytes)
+    });
 }
 
 #[test]

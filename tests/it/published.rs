@@ -118,8 +118,16 @@ fn what_does_not_fit_is_refused_before_anything_is_loaded() {
             r#"{ format = "idx", url = "https://example.org/x.zip", sha256 = "ABC" }"#,
             "`sha256` is ABC, but must be 64 digits of 0 to 9 and a to f",
         ),
-        (r#"= "published""#, r#"= "as published""#, "unknown value of `experiment.0.split` `as published`"),
-        (r#"= "published""#, "= 0.2", "hint: how rows are split"),
+        (
+            r#"split           = "published""#,
+            r#"split = "as published""#,
+            "unknown value of `experiment[0].split` `as published`",
+        ),
+        (
+            r#"split           = "published""#,
+            "split = 0.2",
+            "`experiment[0].split` is 0.2, but must be a table or a text",
+        ),
     ] {
         let found = printed(from, to);
         assert!(found.contains(told), "{to}: {found}");

@@ -66,8 +66,8 @@ impl Fake {
     }
 }
 
-/// A gzipped tar archive.
-fn tar_gz(entries: &[(&str, &[u8])]) -> Vec<u8> {
+/// A gzipped tar archive of files, and of a link out of it.
+fn tar_gz(entries: &[(&str, &[u8])], link: Option<&str>) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (path, content) in entries {
         let mut header = tar::Header::new_gnu();
@@ -78,10 +78,12 @@ fn tar_gz(entries: &[(&str, &[u8])]) -> Vec<u8> {
         header.set_cksum();
         tar.append(&header, *content).unwrap();
     }
-    let mut link = tar::Header::new_gnu();
-    link.set_entry_type(tar::EntryType::Symlink);
-    link.set_size(0);
-    tar.append_link(&mut link, HELLO.path, "/etc/passwd").unwrap();
+    if let Some(path) = link {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(tar::EntryType::Symlink);
+        header.set_size(0);
+        tar.append_link(&mut header, path, "/etc/passwd").unwrap();
+    }
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     gzip.write_all(&tar.into_inner().unwrap()).unwrap();
     gzip.finish().unwrap()
@@ -96,19 +98,19 @@ fn single_files_are_read_out_of_a_tar_archive() {
     let hello = (HELLO.path, b"hello".as_slice());
     let others =
         [("../tiny/hello.csv", b"x".as_slice()), ("/tiny/hello.csv", b"x"), ("tiny/hello.csv/", b"x")];
-    assert_eq!(unpacked(&tar_gz(&[&others[..], &[hello]].concat()), &[&HELLO]).unwrap(), [b"hello"]);
+    assert_eq!(unpacked(&tar_gz(&[&others[..], &[hello]].concat(), None), &[&HELLO]).unwrap(), [b"hello"]);
     assert_eq!(
-        unpacked(&tar_gz(&others), &[&HELLO]).unwrap_err(),
+        unpacked(&tar_gz(&others, Some(HELLO.path)), &[&HELLO]).unwrap_err(),
         "tiny 1.0 does not contain tiny/hello.csv"
     );
-    let large = unpacked(&tar_gz(&[(HELLO.path, &vec![0; 1 << 16])]), &[&HELLO]).unwrap_err();
+    let large = unpacked(&tar_gz(&[(HELLO.path, &vec![0; 1 << 16])], None), &[&HELLO]).unwrap_err();
     assert_eq!(large, "tiny/hello.csv of tiny 1.0 unpacks to more than the 5 bytes that are pinned for it");
-    let altered = unpacked(&tar_gz(&[(HELLO.path, b"hallo")]), &[&HELLO]).unwrap_err();
+    let altered = unpacked(&tar_gz(&[(HELLO.path, b"hallo")], None), &[&HELLO]).unwrap_err();
     assert!(altered.starts_with("tiny/hello.csv of tiny 1.0 has SHA-256 d3751d"), "{altered}");
     assert_eq!(unpacked(b"PK", &[&HELLO]).unwrap_err(), "tiny 1.0 cannot be read as a tar archive");
 
     let nested = InnerFile { path: "in/side.tar.gz!tiny/hello.csv", ..HELLO };
-    let outer = tar_gz(&[("in/side.tar.gz", &tar_gz(&[hello]))]);
+    let outer = tar_gz(&[("in/side.tar.gz", &tar_gz(&[hello], None))], None);
     assert_eq!(unpacked(&outer, &[&nested]).unwrap(), [b"hello"]);
     let error = unpacked(&outer, &[&HELLO]).unwrap_err();
     assert_eq!(error, "tiny 1.0 does not contain tiny/hello.csv", "only where it is pinned");
@@ -132,7 +134,7 @@ fn ensure_by(origin: Origin, name: &str, archive: &[u8]) -> (Result<(), DataErro
 
 #[test]
 fn each_registry_has_its_client_and_its_archive() {
-    let tar_gz = tar_gz(&[(HELLO.path, b"hello")]);
+    let tar_gz = tar_gz(&[(HELLO.path, b"hello")], None);
     let (done, calls) = ensure_by(Origin::Npm, "tiny-1.0.tgz", &tar_gz);
     done.unwrap();
     assert_eq!(calls, ["pack --ignore-scripts --loglevel=error tiny@1.0"]);
@@ -167,11 +169,14 @@ fn a_source_distribution_is_not_run() {
     let setup = format!(
         "open({mark:?}, 'w').close()\nfrom setuptools import setup\nsetup(name='tiny', version='1.0')\n"
     );
-    let archive = tar_gz(&[
-        ("tiny-1.0/PKG-INFO", b"Metadata-Version: 1.0\nName: tiny\nVersion: 1.0\n"),
-        ("tiny-1.0/setup.py", setup.as_bytes()),
-        (HELLO.path, b"hello"),
-    ]);
+    let archive = tar_gz(
+        &[
+            ("tiny-1.0/PKG-INFO", b"Metadata-Version: 1.0\nName: tiny\nVersion: 1.0\n"),
+            ("tiny-1.0/setup.py", setup.as_bytes()),
+            ("tiny-1.0/hello.csv", b"hello"),
+        ],
+        None,
+    );
     let index = folder.path().join("index");
     fs::create_dir(&index).unwrap();
     fs::write(index.join("tiny-1.0.tar.gz"), &archive).unwrap();
@@ -187,9 +192,10 @@ fn a_source_distribution_is_not_run() {
     fs::write(folder.path().join("new"), script).unwrap();
     fs::set_permissions(folder.path().join("new"), fs::Permissions::from_mode(0o755)).unwrap();
     assert!(Command::new("cp").arg(folder.path().join("new")).arg(&python).status().unwrap().success());
+    let hello = InnerFile { path: "tiny-1.0/hello.csv", ..HELLO };
     let cache = tempfile::tempdir().unwrap();
-    ensure_with(python.as_os_str(), &package, &[&HELLO], cache.path(), &mut |_| ()).unwrap();
-    assert_eq!(HELLO.read(cache.path()).unwrap(), b"hello");
+    ensure_with(python.as_os_str(), &package, &[&hello], cache.path(), &mut |_| ()).unwrap();
+    assert_eq!(hello.read(cache.path()).unwrap(), b"hello");
     assert!(!mark.exists(), "setup.py was run");
 }
 

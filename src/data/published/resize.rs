@@ -4,6 +4,8 @@
 //! (bilinear), as wide as a target pixel where the image shrinks: torchvision's `Resize(size, antialias=True)` and `CenterCrop(size)`. Deviation: nothing
 //! is rounded to whole numbers in between, and the middle of an odd margin is rounded down.
 
+use std::panic::catch_unwind;
+
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
@@ -25,6 +27,17 @@ pub struct Image {
 /// # Errors
 /// The bytes are neither, are damaged, or claim too many pixels.
 pub fn decode(bytes: &[u8]) -> Result<Image, String> {
+    // Decoders are written for whole files: where a damaged one gets past their checks they panic.
+    let image = catch_unwind(|| decode_unguarded(bytes))
+        .unwrap_or_else(|_| Err("the decoder gave up on it: the file is damaged".to_owned()))?;
+    let expected = image.width * image.height * 3;
+    if image.pixels.len() != expected {
+        return Err(format!("it has {} values, but its extents say {expected}", image.pixels.len()));
+    }
+    Ok(image)
+}
+
+fn decode_unguarded(bytes: &[u8]) -> Result<Image, String> {
     if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
         let extent = |at: usize| {
             let bytes = bytes.get(at..at + 4).and_then(|bytes| bytes.first_chunk());
