@@ -143,8 +143,14 @@ class TorchNetwork:
             train_rows=len(self.features),
             device=self.parameters[0].device.type,
             pool=torch.get_num_threads(),
-            build=libraries(),
+            build={**libraries(), **self._kernels()},
         )
+
+    def _kernels(self) -> dict[str, str]:
+        """Kernels that give equal bits for equal inputs, whoever calls them: where order and type of every sum are fixed."""
+        if self.parameters[0].device.type != "cpu" or self.dtype != torch.float32 or torch.get_num_threads() != 1:
+            return {}
+        return {"kernels": f"libtorch {torch.__version__}, float32, one CPU thread"}
 
     def _held(self) -> dict[str, Any]:
         rates = {part.p for part in self.module.modules() if isinstance(part, nn.Dropout)}

@@ -11,6 +11,13 @@ from network import TorchNetwork
 
 RECURRENT = ("hidden", "layers", "bidirectional", "embedding", "dropout")
 TRANSFORMER = ("hidden", "layers", "heads", "feed_forward", "dropout")
+SEQUENCE = {
+    "rnn": ("recurrent", RECURRENT),
+    "lstm": ("recurrent", RECURRENT),
+    "gru": ("recurrent", RECURRENT),
+    "attention_lstm": ("attention_lstm", RECURRENT),
+    "transformer_encoder": ("transformer_encoder", TRANSFORMER),
+}
 #: By task and algorithm: the module whose `ARCHITECTURES` has it, and the hyperparameters that are its own.
 ARCHITECTURES: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
     "image": {
@@ -23,13 +30,8 @@ ARCHITECTURES: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
         "mobilenet_v2": ("torchvision_models", ("dropout",)),
         "se_resnet18": ("se_resnet18", ()),
     },
-    "sequence": {
-        "rnn": ("recurrent", RECURRENT),
-        "lstm": ("recurrent", RECURRENT),
-        "gru": ("recurrent", RECURRENT),
-        "attention_lstm": ("attention_lstm", RECURRENT),
-        "transformer_encoder": ("transformer_encoder", TRANSFORMER),
-    },
+    "sequence": SEQUENCE,
+    "forecast": SEQUENCE,
 }
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 

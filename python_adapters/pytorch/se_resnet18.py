@@ -34,7 +34,11 @@ class SEBasicBlock(BasicBlock):
 
     def __init__(self, inplanes: int, planes: int, *arguments: Any, **named: Any) -> None:  # noqa: ANN401, its own
         super().__init__(inplanes, planes, *arguments, **named)
+        # Modules stand in the order of their use: gradients are clipped by a sum in that order.
+        downsample, self.downsample = self.downsample, None
+        del self.downsample
         self.se = SqueezeExcitation(planes, planes // REDUCTION)
+        self.downsample = downsample
 
     def forward(self, x: Tensor) -> Tensor:
         """As `BasicBlock.forward`, but for `se`."""

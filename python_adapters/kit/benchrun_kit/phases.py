@@ -40,7 +40,7 @@ ESTIMATORS = Family(
     ("regression", "classification", "clustering", "decomposition"), ("fit", "predict"), ("fit",)
 )
 NETWORKS = Family(
-    ("image", "sequence"), ("build", "train", "predict"), ("build", "train"), ("build", "train")
+    ("image", "sequence", "forecast"), ("build", "train", "predict"), ("build", "train"), ("build", "train")
 )
 
 

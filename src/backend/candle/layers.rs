@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 
-use candle_core::{D, Result, Tensor, bail};
+use candle_core::{D, Device, Result, Tensor};
 use candle_nn::{BatchNorm, Conv2dConfig, Embedding, Linear, Module, ModuleT, VarBuilder, ops};
 use rand_chacha::ChaCha8Rng;
 
@@ -196,7 +196,7 @@ fn max_pool2d(x: &Tensor, size: usize) -> Result<Tensor> {
     whole.reshape(&[batch, channels, rows, size, columns, size][..])?.max(5)?.max(3)
 }
 
-/// Where the parts of an extent are of one size, or one value is repeated.
+/// As `torch.nn.AdaptiveAvgPool2d`.
 fn adaptive_avg_pool2d(x: &Tensor, size: usize) -> Result<Tensor> {
     let (batch, channels, height, width) = x.dims4()?;
     match (height, width) {
@@ -204,8 +204,22 @@ fn adaptive_avg_pool2d(x: &Tensor, size: usize) -> Result<Tensor> {
         _ if size == 1 => x.mean_keepdim((2, 3)),
         (1, 1) => x.broadcast_as((batch, channels, size, size))?.contiguous(),
         (h, w) if h == w && h % size == 0 => x.avg_pool2d(h / size),
-        _ => bail!("candle has no adaptive_avg_pool2d of {height}×{width} to {size}×{size}"),
+        // candle has none of parts that differ in size: means are products by matrices.
+        _ => means(height, size)?
+            .broadcast_matmul(&x.contiguous()?.broadcast_matmul(&means(width, size)?.t()?.contiguous()?)?),
     }
+}
+
+/// [parts, extent]: each row takes the mean of its part, as PyTorch divides an extent: from ⌊i·n/k⌋ to ⌈(i + 1)·n/k⌉.
+#[expect(clippy::cast_precision_loss, reason = "extents of images")]
+fn means(extent: usize, parts: usize) -> Result<Tensor> {
+    let mut matrix = vec![0_f32; parts * extent];
+    for (i, row) in matrix.chunks_mut(extent).enumerate() {
+        let part = i * extent / parts..((i + 1) * extent).div_ceil(parts);
+        let share = 1.0 / part.len() as f32;
+        row[part].fill(share);
+    }
+    Tensor::from_vec(matrix, (parts, extent), &Device::Cpu)
 }
 
 fn drop(x: &Tensor, p: f64, pass: &Pass<'_>) -> Result<Tensor> {

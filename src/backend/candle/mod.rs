@@ -26,3 +26,6 @@ pub const FRAMEWORK: Framework = Framework {
     algorithms: &[],
     networks: Some(&training::Candle),
 };
+
+#[cfg(test)]
+mod tests;

@@ -9,8 +9,9 @@ use crate::task::{Check, Side, largest, within};
 
 /// The largest difference of the first step's logits, over their root mean square; of its loss, over the loss.
 const FIRST_LOGITS: f64 = 1e-4;
-/// The same of gradients, tensor by tensor.
-const FIRST_GRADIENTS: f64 = 1e-3;
+/// The same of gradients, tensor by tensor. MobileNetV2 on images of 28×28, whose last normalisations have one pixel of sixteen rows, is the
+/// worst that was seen between candle and PyTorch: 3e-3; all others stay below 3e-6. A gradient that is wrong by a factor shows 0.5 and more.
+const FIRST_GRADIENTS: f64 = 1e-2;
 /// A gradient below this share of the largest tensor's is rounding: that of a bias before batch normalisation is 0 on paper.
 const NEGLIGIBLE: f64 = 1e-4;
 /// A difference of losses may be so many times what the moved weights show. Another kernel rounds every sum, of up to some thousand terms, and not

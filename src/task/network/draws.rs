@@ -78,8 +78,9 @@ fn start(tensor: &TensorDef, seed: u64, number: u64) -> impl Iterator<Item = f64
     })
 }
 
+/// The entry of a step and a column of [`Start::Sinusoids`].
 #[expect(clippy::cast_precision_loss, reason = "steps and dimensions")]
-fn sinusoid(step: usize, column: usize, columns: usize) -> f64 {
+pub fn sinusoid(step: usize, column: usize, columns: usize) -> f64 {
     let angle = step as f64 / 10_000_f64.powf((column / 2 * 2) as f64 / columns as f64);
     if column.is_multiple_of(2) { angle.sin() } else { angle.cos() }
 }

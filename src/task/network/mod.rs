@@ -59,3 +59,6 @@ pub fn form(bundle: &Bundle) -> Form {
     let example = bundle.example_shape().unwrap_or_default();
     Form { example, vocabulary: manifest.vocabulary, outputs }
 }
+
+#[cfg(test)]
+pub mod tests;

@@ -255,7 +255,8 @@ impl Encoder {
     }
 
     fn fused(&self, x: &Tensor) -> Tensor {
-        x.internal_transformer_encoder_layer_fwd(
+        Tensor::internal_transformer_encoder_layer_fwd(
+            x,
             size(self.of.dimension),
             size(self.of.heads),
             &self.in_projection.0,

@@ -104,9 +104,10 @@ impl Optimiser {
 fn clip(largest: Option<f64>, gradients: impl Iterator<Item = Tensor>) {
     let Some(largest) = largest else { return };
     let mut gradients: Vec<Tensor> = gradients.collect();
-    let norm = |t: &Tensor| t.linalg_vector_norm(2.0, None::<i64>, false, None);
+    let norm = |t: &Tensor| t.flatten(0, -1).linalg_norm(2.0, [0_i64].as_slice(), false, None);
     let total = norm(&Tensor::stack(&gradients.iter().map(norm).collect::<Vec<_>>(), 0));
-    let coefficient = (largest / (total + 1e-6)).clamp_max(1.0);
+    // Python divides a number by a tensor as this product.
+    let coefficient = (total.g_add_scalar(1e-6).reciprocal() * largest).clamp_max(1.0);
     for gradient in &mut gradients {
         let _ = gradient.g_mul_(&coefficient);
     }
@@ -121,7 +122,7 @@ struct Moments {
 }
 
 impl Moments {
-    /// `_single_tensor_adam`. tch has no factor of `add`, `addcmul` and `addcdiv`: what these fuse is written out in the order in which they
+    /// `_single_tensor_adam`. tch's `add`, `addcmul` and `addcdiv` take no factor: it is multiplied in before, in the order in which they
     /// round.
     fn update(&self, p: &mut Tensor, gradient: &Tensor, means: &mut (Tensor, Tensor), steps: i32, rate: f64) {
         let decayed;
@@ -129,24 +130,17 @@ impl Moments {
         if self.decoupled {
             let _ = p.g_mul_scalar_(1.0 - rate * self.weight_decay);
         } else if self.weight_decay != 0.0 {
-            // `grad.add(p, alpha=weight_decay)` rounds once; in double precision the sum of a product is exact before that.
-            let exact = gradient.to_kind(Type::Double) + p.to_kind(Type::Double) * self.weight_decay_single();
-            decayed = exact.to_kind(Type::Float);
+            // `grad.add(p, alpha=weight_decay)` rounds once, as this does.
+            decayed = gradient.addcmul(p, &Tensor::from(self.weight_decay).to_kind(Type::Float));
             gradient = &decayed;
         }
         let (mean, square) = means;
         let _ = mean.lerp_(gradient, 1.0 - self.beta1);
         let _ = square.g_mul_scalar_(self.beta2);
-        let _ = square.g_add_(&(gradient * (1.0 - self.beta2) * gradient));
+        let _ = square.addcmul_(&(gradient * (1.0 - self.beta2)), gradient);
         let size = rate / (1.0 - self.beta1.powi(steps));
         let root = (1.0 - self.beta2.powi(steps)).sqrt();
         let denominator = (square.sqrt() / root).g_add_scalar_(self.eps);
-        let _ = p.g_add_(&(&*mean * -size / denominator));
-    }
-
-    /// The factor as the kernel holds it.
-    #[expect(clippy::cast_possible_truncation, reason = "kernels hold factors in the type of their tensors")]
-    fn weight_decay_single(&self) -> f64 {
-        f64::from(self.weight_decay as f32)
+        let _ = p.addcdiv_(&(&*mean * -size), &denominator);
     }
 }

@@ -153,7 +153,8 @@ impl<'d> Network<'d> {
 }
 
 fn values(tensor: &Tensor) -> Result<Vec<f32>, String> {
-    Vec::try_from(tensor.to_device(Device::Cpu).contiguous().view(-1)).map_err(|e| e.to_string())
+    let flat = tensor.to_device(Device::Cpu).contiguous().view(-1);
+    Vec::try_from(flat).map_err(|e: tch::TchError| e.to_string())
 }
 
 const TRAINING: Pass = Pass { training: true, drops: true };

@@ -1,0 +1,130 @@
+//! Networks end to end: the same steps in PyTorch, tch and candle, and what a user sees where something is missing.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::support::{Place, ROOT, refused};
+
+const SPEC: &str = r#"
+name = "networks"
+[protocol]
+blocks = 2
+timeout = "5min"
+[protocol.predict]
+batch_sizes = [1, 32]
+max_samples = 5
+"#;
+
+/// Builds tch's worker as `make tch` does, beside the binary under test.
+fn build_worker(place: &Place) {
+    let interpreter = place.run(&["env", "sync", "python/pytorch"]).success().stdout;
+    let folder = Path::new(interpreter.trim()).parent().unwrap().to_owned();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths(std::iter::once(folder).chain(std::env::split_paths(&path))).unwrap();
+    let target = Path::new(env!("CARGO_BIN_EXE_benchrun")).ancestors().nth(2).unwrap();
+    let output = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--release", "--package", "benchrun-tch"])
+        .current_dir(ROOT)
+        .env("PATH", path)
+        .env("LIBTORCH_USE_PYTORCH", "1")
+        .env("CARGO_TARGET_DIR", target)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn pair<'c>(comparison: &'c Value, case: usize, contender: &str) -> &'c Value {
+    let pairs = comparison["cases"][case]["pairs"].as_array().unwrap();
+    pairs.iter().find(|p| p["contender"] == contender).unwrap()
+}
+
+#[test]
+fn three_frameworks_take_the_same_steps() {
+    let place = Place::new();
+    build_worker(&place);
+    let spec = r#"
+[[experiment]]
+name = "images"
+task = "image"
+datasets = [{ generator = "images", rows = 150, size = 28, channels = 1, classes = 3 }]
+implementations = ["rust/candle", "rust/tch", "python/pytorch"]
+scale = "channel"
+[experiment.algorithms]
+lenet5 = { epochs = 2, batch_size = 16, learning_rate = 0.05, momentum = 0.9 }
+simple_cnn = { steps = 9, batch_size = 16, optimizer = "adamw", weight_decay = 0.01, learning_rate = 0.001, dropout = 0.25, clip_norm = 1.0 }
+resnet18 = { steps = 3, batch_size = 16 }
+[[experiment]]
+name = "series"
+task = "forecast"
+datasets = [{ generator = "sine", rows = 150, length = 12 }]
+implementations = ["rust/candle", "rust/tch", "python/pytorch"]
+[experiment.algorithms]
+lstm = { steps = 9, batch_size = 16, hidden = 8, bidirectional = true, layers = 2 }
+"#;
+    place.write("networks.toml", &[SPEC, spec].concat());
+    place.run(&["networks.toml", "--quiet", "--timeline"]).success();
+    let comparison = place.comparison("networks");
+    for case in 0..4 {
+        let tch = pair(&comparison, case, "rust/tch");
+        assert_eq!((&tch["comparable"], &tch["reasons"]), (&json!(true), &json!([])), "{tch:#}");
+        let steps = tch["findings"]["steps"].as_str().unwrap();
+        assert!(steps.ends_with("and all logits equal in every bit"), "{steps}");
+        let phases: Vec<&str> =
+            tch["phases"].as_array().unwrap().iter().map(|p| p["phase"].as_str().unwrap()).collect();
+        for phase in ["build", "train_step", "epoch", "evaluate", "predict@1"] {
+            assert!(phases.contains(&phase), "{phase}: {phases:?}");
+        }
+    }
+    for (case, finding) in [
+        (0, "times what one unit in the last place of the weights does"),
+        (1, "the steps are not compared: each side drops other values; quality over seeds is compared"),
+        (3, "times what one unit in the last place of the weights does"),
+    ] {
+        let candle = pair(&comparison, case, "rust/candle");
+        let steps = candle["findings"]["steps"].as_str().unwrap();
+        assert!(steps.ends_with(finding), "{steps}");
+        let quality = candle["comparable"] == json!(true)
+            || candle["reasons"][0].as_str().unwrap().starts_with("quality different");
+        assert!(quality, "nothing but quality over two seeds may be in doubt: {candle:#}");
+    }
+    refused(
+        pair(&comparison, 2, "rust/candle"),
+        "candle has no gradient of a pooling whose window (3) is not its step (2)",
+    );
+    assert_eq!(comparison["trials"], json!({ "ok": 22, "unsupported": 2 }));
+}
+
+#[test]
+fn what_is_missing_is_told_before_anything_runs() {
+    let place = Place::new();
+    // A benchrun beside which no worker lies.
+    let alone: PathBuf = place.path().join("benchrun");
+    std::fs::copy(env!("CARGO_BIN_EXE_benchrun"), &alone).unwrap();
+    let experiment = |algorithm: &str, size: u32| {
+        format!(
+            r#"
+[[experiment]]
+name = "images"
+task = "image"
+datasets = [{{ generator = "images", rows = 40, size = {size} }}]
+implementations = ["rust/tch", "rust/candle"]
+baseline = "rust/candle"
+[experiment.algorithms]
+{algorithm}
+"#
+        )
+    };
+    let run = |text: String| {
+        place.write("networks.toml", &[SPEC.to_owned(), text].concat());
+        let output =
+            Command::new(&alone).args(["networks.toml", "--quiet"]).current_dir(place.path()).output();
+        let output = output.unwrap();
+        assert!(!output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let told = run(experiment("lenet5 = { steps = 1 }", 28));
+    assert!(told.contains("rust/tch has a worker of its own, and there is no "), "{told}");
+    assert!(told.contains("`make tch` builds it"), "{told}");
+}
