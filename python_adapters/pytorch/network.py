@@ -148,7 +148,11 @@ class TorchNetwork:
 
     def _kernels(self) -> dict[str, str]:
         """Kernels that give equal bits for equal inputs, whoever calls them: where order and type of every sum are fixed."""
-        if self.parameters[0].device.type != "cpu" or self.dtype != torch.float32 or torch.get_num_threads() != 1:
+        if (
+            self.parameters[0].device.type != "cpu"
+            or self.dtype != torch.float32
+            or torch.get_num_threads() != 1
+        ):
             return {}
         return {"kernels": f"libtorch {torch.__version__}, float32, one CPU thread"}
 

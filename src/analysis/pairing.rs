@@ -10,7 +10,7 @@ use crate::stats::Interval;
 use crate::stats::equivalence::{self, Outcome};
 use crate::store::manifest::{CaseRecord, Manifest};
 use crate::store::rows::ParityRow;
-use crate::task::{Check, Equivalence};
+use crate::task::{Check, EQUAL_BITS, Equivalence};
 
 /// Both sides of a comparison.
 #[derive(Debug, Clone, Copy)]
@@ -85,7 +85,7 @@ pub fn pair(sides: &Sides<'_>, contract: &Contract) -> Pairing {
     }
     let baseline: BTreeMap<u32, &TrialFacts> =
         sides.others.iter().filter(|t| t.is_ok()).map(|t| (t.block, *t)).collect();
-    let mut paired = 0;
+    let (mut paired, mut equal) = (0, 0);
     for a in sides.own.iter().filter(|t| t.is_ok()) {
         let Some(b) = baseline.get(&a.block) else { continue };
         paired += 1;
@@ -97,6 +97,7 @@ pub fn pair(sides: &Sides<'_>, contract: &Contract) -> Pairing {
             let finding = "no raw outputs were compared: nothing shows that both solved the same problem";
             vec![Check::disagreement("outputs", finding.to_owned())]
         });
+        equal += usize::from(judged.iter().any(|check| check.name == EQUAL_BITS && check.agrees));
         for check in &judged {
             widest(&mut pairing.points, check);
         }
@@ -109,7 +110,7 @@ pub fn pair(sides: &Sides<'_>, contract: &Contract) -> Pairing {
         reasons.add("no block holds trials of both".to_owned());
     }
     if let Some(rule) = &sides.case.equivalence {
-        quality(sides, rule, &mut reasons, &mut pairing);
+        quality(sides, rule, &mut reasons, &mut pairing, paired > 0 && equal == paired);
     }
     pairing.reasons = reasons.into_texts();
     pairing.values.sort_by(|(a, _), (b, _)| a.rank().cmp(&b.rank()));
@@ -153,8 +154,14 @@ fn collect(values: &mut Vec<(Quantity, Vec<Paired>)>, a: &TrialFacts, b: &TrialF
 const ALPHA: f64 = 0.05;
 
 /// Stochastic learners: quality over distinct seeds, by two one-sided tests. A shown difference is a reason against every claim; where
-/// neither is shown, time to quality stays open, and time per unit of work does not.
-fn quality(sides: &Sides<'_>, rule: &Equivalence, reasons: &mut Reasons, pairing: &mut Pairing) {
+/// neither is shown, time to quality stays open, and time per unit of work does not. Trajectories of equal bits are stronger than any test.
+fn quality(
+    sides: &Sides<'_>,
+    rule: &Equivalence,
+    reasons: &mut Reasons,
+    pairing: &mut Pairing,
+    equal_bits: bool,
+) {
     let margin = sides.case.tolerances.quality.unwrap_or(rule.margin);
     let metric = &rule.metric;
     let of = |trials: &[&TrialFacts]| -> Vec<f64> {
@@ -171,6 +178,10 @@ fn quality(sides: &Sides<'_>, rule: &Equivalence, reasons: &mut Reasons, pairing
         }
     };
     match found(&own, &others, bounds) {
+        _ if equal_bits => {
+            (check.agrees, check.figure) = (true, Some(0.0));
+            check.finding = format!("quality equal over {seeds} seeds: equal in every bit");
+        }
         Ok((difference, interval, outcome)) => {
             check.figure = Some(difference.abs());
             let text = format!(

@@ -384,6 +384,10 @@ impl Scores {
     }
 }
 
+/// The name of the point by which a contract says that everything two trials computed is equal in every bit, so that nothing about their
+/// quality is left to chance.
+pub const EQUAL_BITS: &str = "equal bits";
+
 /// One point of a parity contract, evaluated for a pair of trials.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Check {

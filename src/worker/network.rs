@@ -125,7 +125,7 @@ pub(super) fn trial(channel: &mut Channel, request: &Request, framework: &Framew
     let used = network.read_back();
     let receipt = receipt(request, framework, &*loaded, &inputs, &trained, (used, weights));
     channel.send(&Event::Receipt(receipt))?;
-    let outputs = outputs(request, &*loaded, &inputs, trained)?;
+    let outputs = outputs(request, &*loaded, &inputs, &trained)?;
     write(channel, &request.output_dir, &outputs)
 }
 
@@ -223,7 +223,9 @@ fn train(
             })?;
             steps.add(1, sample);
             trained.losses.push(loss);
-            rows.iter().for_each(|row| trained.rows.update(row.to_le_bytes()));
+            for row in rows {
+                trained.rows.update(row.to_le_bytes());
+            }
             let now = SystemClock.wall_ns();
             if now - told >= HEARTBEAT_NS {
                 told = now;
@@ -361,7 +363,7 @@ fn outputs(
     request: &Request,
     loaded: &dyn Loaded,
     inputs: &Inputs,
-    trained: Trained,
+    trained: &Trained,
 ) -> Result<Vec<(&'static str, Tensor)>, Ended> {
     let Inputs { case, draws, .. } = inputs;
     let width = case.form.outputs;

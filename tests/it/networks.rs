@@ -69,7 +69,7 @@ lstm = { steps = 9, batch_size = 16, hidden = 8, bidirectional = true, layers = 
     for case in 0..4 {
         let tch = pair(&comparison, case, "rust/tch");
         assert_eq!((&tch["comparable"], &tch["reasons"]), (&json!(true), &json!([])), "{tch:#}");
-        let steps = tch["findings"]["steps"].as_str().unwrap();
+        let steps = tch["findings"]["equal bits"].as_str().unwrap();
         assert!(steps.ends_with("and all logits equal in every bit"), "{steps}");
         let phases: Vec<&str> =
             tch["phases"].as_array().unwrap().iter().map(|p| p["phase"].as_str().unwrap()).collect();

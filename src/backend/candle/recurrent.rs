@@ -76,7 +76,7 @@ impl Part {
         let states = match self {
             Self::Lstm(lstm) => {
                 let states = lstm.seq(&x)?;
-                Tensor::stack(&states.iter().map(|state| state.h()).collect::<Vec<_>>(), 1)?
+                Tensor::stack(&states.iter().map(candle_nn::rnn::LSTMState::h).collect::<Vec<_>>(), 1)?
             }
             Self::Other { cell, weight_ih, weight_hh, bias_ih, bias_hh } => {
                 let (batch, length, _) = x.dims3()?;

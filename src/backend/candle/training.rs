@@ -38,6 +38,7 @@ impl Networks for Candle {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the signature of `map_err`")]
 fn text(error: candle_core::Error) -> String {
     error.to_string()
 }

@@ -5,7 +5,7 @@
 
 use super::architecture::Network;
 use super::evidence::{Evidence, shown};
-use crate::task::{Check, Side, largest, within};
+use crate::task::{Check, EQUAL_BITS, Side, largest, within};
 
 /// The largest difference of the first step's logits, over their root mean square; of its loss, over the loss.
 const FIRST_LOGITS: f64 = 1e-4;
@@ -33,7 +33,7 @@ pub fn compare(
     let equal = steps_of_equal_bits(of_a, of_b);
     if equal == of_a.losses.len() && equal == of_b.losses.len() && of_a.logits == of_b.logits {
         let finding = format!("losses of {equal} steps and all logits equal in every bit");
-        checks.push(Check::agreement("steps", finding));
+        checks.push(Check::agreement(EQUAL_BITS, finding));
         return checks;
     }
     if let (Some(kernels), true) = (a.kernels, a.kernels == b.kernels) {

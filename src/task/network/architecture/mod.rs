@@ -8,7 +8,7 @@ mod transformer;
 mod vgg16;
 
 use super::layer::{Layer, Named, TensorDef};
-use crate::task::parameter::{ParameterDef, Parameters};
+use crate::task::parameter::{ParameterDef, Parameters, Value};
 
 /// An architecture.
 pub trait Architecture: Sync {
@@ -150,11 +150,11 @@ fn dropout(default: f64) -> ParameterDef {
 
 /// A hyperparameter that is a number.
 fn number(parameters: &Parameters, name: &str) -> Result<f64, String> {
-    parameters.get(name).and_then(|v| v.as_float()).ok_or_else(|| format!("`{name}` is missing"))
+    parameters.get(name).and_then(Value::as_float).ok_or_else(|| format!("`{name}` is missing"))
 }
 
 /// A hyperparameter that counts.
 fn count(parameters: &Parameters, name: &str) -> Result<usize, String> {
-    let value = parameters.get(name).and_then(|v| v.as_int());
+    let value = parameters.get(name).and_then(Value::as_int);
     value.and_then(|v| usize::try_from(v).ok()).ok_or_else(|| format!("`{name}` is missing"))
 }

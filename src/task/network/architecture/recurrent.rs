@@ -5,7 +5,7 @@
 
 use super::{Architecture, Form, Network, count, dropout, named, number, plain};
 use crate::task::network::layer::{Cell, Layer, Linear, Named, Recurrent};
-use crate::task::parameter::{ParameterDef, Parameters};
+use crate::task::parameter::{ParameterDef, Parameters, Value};
 
 /// A recurrent network of which the last states count.
 #[derive(Debug)]
@@ -116,7 +116,7 @@ fn recurrent(cell: Cell, form: &Form, parameters: &Parameters) -> Result<(Vec<Na
         }
         None => (Vec::new(), form.series()?[1]),
     };
-    let bidirectional = parameters.get("bidirectional").and_then(|v| v.as_bool()).unwrap_or(false);
+    let bidirectional = parameters.get("bidirectional").and_then(Value::as_bool).unwrap_or(false);
     let (hidden, layers) = (count(parameters, "hidden")?, count(parameters, "layers")?);
     let dropout = if layers > 1 { number(parameters, "dropout")? } else { 0.0 };
     Ok((before, Recurrent { cell, input, hidden, layers, bidirectional, dropout }))
