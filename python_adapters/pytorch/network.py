@@ -147,7 +147,7 @@ class TorchNetwork:
         )
 
     def _kernels(self) -> dict[str, str]:
-        """Kernels that give equal bits for equal inputs, whoever calls them: where order and type of every sum are fixed."""
+        """Kernels that give equal bits for equal inputs, whoever calls them."""
         if (
             self.parameters[0].device.type != "cpu"
             or self.dtype != torch.float32

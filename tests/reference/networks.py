@@ -25,9 +25,8 @@ sys.path[:0] = [str(ADAPTERS / "kit"), str(ADAPTERS / "pytorch")]
 
 from importlib import import_module  # noqa: E402
 
-from pytorch_adapter import ARCHITECTURES  # noqa: E402
-
 from benchrun_kit import Data  # noqa: E402
+from pytorch_adapter import ARCHITECTURES  # noqa: E402
 
 OUTPUTS = 3
 #: Models of torchvision whose constructors draw anew what the layers drew.
