@@ -2,7 +2,7 @@
 //!
 //! `TRIALS` says how many (`make prove-soak`); CI makes a few.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
@@ -125,7 +125,7 @@ ols = {{}}
     let results = place.path().join("results/soak");
     let mut journal = Journal { run: None, read: 0, ended: 0 };
     let mut looks: Vec<Look> = Vec::new();
-    let mut zombies: BTreeSet<u32> = BTreeSet::new();
+    let mut zombies: BTreeMap<u32, Instant> = BTreeMap::new();
     let began = Instant::now();
     let status = loop {
         if let Some(status) = child.try_wait().unwrap() {
@@ -134,12 +134,12 @@ ols = {{}}
         let ended = journal.ended(&results);
         if ended > 0 {
             looks.extend(Look::at(child.id(), ended));
-            // A worker that has exited is a zombie until the runner asks for its status, a moment later; none may stay one.
-            let now: BTreeSet<u32> =
-                descendants(child.id()).into_iter().filter(|pid| is_zombie(*pid)).collect();
-            let stayed: Vec<&u32> = zombies.intersection(&now).collect();
-            assert!(stayed.is_empty(), "zombies stay: {stayed:?}");
-            zombies = now;
+            // A worker that has exited is a zombie until the runner asks for its status, a moment later, which on a laden machine may be long; none
+            // may stay one.
+            let now = descendants(child.id()).into_iter().filter(|pid| is_zombie(*pid));
+            zombies = now.map(|pid| (pid, zombies.get(&pid).copied().unwrap_or_else(Instant::now))).collect();
+            let stayed = zombies.iter().find(|(_, since)| since.elapsed() > Duration::from_secs(30));
+            assert!(stayed.is_none(), "a zombie stays: {stayed:?}");
         }
         std::thread::sleep(Duration::from_millis(if wanted > 500 { 200 } else { 50 }));
     };
