@@ -257,6 +257,9 @@ class FirstStepTest(NetworkCase):
         w, b = off.T @ x, off.sum(0)
         np.testing.assert_allclose(outputs["first_logits"], logits, rtol=1e-5, atol=1e-6)
         self.assertEqual(outputs["first_loss"].tolist(), outputs["losses"][:1].tolist())
+        test = self.images["test_features"][:16]
+        initial = test.astype(float) @ self.weights["w"].T + self.weights["b"]
+        np.testing.assert_allclose(outputs["initial_logits"], initial, rtol=1e-5, atol=1e-6)
         shown = np.concatenate([b, w.reshape(-1)])
         np.testing.assert_allclose(outputs["first_gradients"], shown, rtol=1e-4, atol=1e-6)
         norms = [np.linalg.norm(b), np.linalg.norm(w)]

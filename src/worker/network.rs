@@ -23,7 +23,7 @@ use crate::data::bundle::{Bundle, TEST_FEATURES, TRAIN_FEATURES, TRAIN_TARGET};
 use crate::data::random::{stream, unit};
 use crate::files::{hexadecimal, sha256};
 use crate::task::network::draws::WEIGHT;
-use crate::task::network::evidence::{ENVELOPE_DRAWS, ENVELOPE_STEPS, shown};
+use crate::task::network::evidence::{ENVELOPE_DRAWS, ENVELOPE_STEPS, INITIAL_ROWS, shown};
 use crate::task::parameter::{Parameters, Value};
 use crate::task::{self, network::Case};
 
@@ -368,8 +368,11 @@ fn outputs(
     let Inputs { case, draws, .. } = inputs;
     let width = case.form.outputs;
     let batches: Vec<&[i64]> = draws.order[0].chunks(case.training.batch_size).collect();
-    let first = loaded.build(&draws.weights).map_err(failed("BuildError"))?.first_step(batches[0]);
-    let first = first.map_err(failed("StepError"))?;
+    let mut network = loaded.build(&draws.weights).map_err(failed("BuildError"))?;
+    let initial = INITIAL_ROWS.min(inputs.test_rows);
+    let initial_logits = network.predict(inputs.test.rows(0..initial, inputs.width), initial);
+    let initial_logits = initial_logits.map_err(failed("PredictError"))?;
+    let first = network.first_step(batches[0]).map_err(failed("StepError"))?;
     let mut shown_gradients = Vec::new();
     let mut norms = Vec::new();
     for gradient in first.gradients.values() {
@@ -399,6 +402,7 @@ fn outputs(
         ("logits", Tensor::widened(vec![rows, width], &trained.logits)),
         ("epoch_answers", answers),
         ("epoch_ns", Tensor::from(epoch_ns.collect::<Vec<i64>>())),
+        ("initial_logits", Tensor::widened(vec![initial, width], &initial_logits)),
         ("first_logits", Tensor::widened(vec![batches[0].len(), width], &first.logits)),
         ("first_loss", Tensor::from(first.loss)),
         ("first_gradients", Tensor::numbers(vec![shown_gradients.len()], &shown_gradients)),

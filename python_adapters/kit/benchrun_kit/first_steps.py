@@ -14,6 +14,8 @@ import numpy as np
 from .draws import Draws, moved
 from .interface import Network
 
+#: The first test rows whose logits are shown before training.
+INITIAL_ROWS = 16
 #: Entries that are shown of one gradient.
 ENTRIES = 64
 #: Trainings from moved weights, and the steps of each.
@@ -23,15 +25,20 @@ ULPS = {"float32": 1, "bfloat16": 1 << 16}
 
 
 def first_steps(
-    network: Network, draws: Draws, batches: Sequence[np.ndarray], dtype: str, seed: int
+    network: Network, draws: Draws, batches: Sequence[np.ndarray], test: np.ndarray, dtype: str, seed: int
 ) -> dict[str, np.ndarray]:
-    """The raw outputs `first_…` and `envelope`; `batches` are the rows that the steps were given."""
+    """The raw outputs `initial_logits`, `first_…` and `envelope`.
+
+    `batches` are the rows that the steps were given, and `test` are all test rows.
+    """
     network.build(draws.weights)
+    initial = network.predict(test[:INITIAL_ROWS])
     logits, loss, gradients = network.first_step(batches[0])
     shown = [entries(gradients[name]) for name in sorted(gradients)]
     norms = [norm(gradients[name]) for name in sorted(gradients)]
     del gradients
     return {
+        "initial_logits": initial,
         "first_logits": logits,
         "first_loss": np.array([loss]),
         "first_gradients": np.concatenate(shown),

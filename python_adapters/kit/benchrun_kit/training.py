@@ -199,10 +199,11 @@ class Training:
 
     def outputs(self) -> Mapping[str, np.ndarray]:
         """What was timed, and the first steps again, which show how it was computed."""
+        request = self.request
         return {
             "losses": np.array(self.losses),
             "logits": self.logits,
             "epoch_answers": np.stack(self.answers),
             "epoch_ns": np.array(self.series[EPOCH].wall_ns),
-            **first_steps(self.network, self.draws, self.batches, self.request.dtype, self.request.seed),
+            **first_steps(self.network, self.draws, self.batches, self.test, request.dtype, request.seed),
         }

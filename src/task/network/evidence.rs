@@ -15,6 +15,8 @@ pub struct Evidence {
     pub logits: Array2<f64>,
     /// The wall time of each epoch's training, in nanoseconds.
     pub epoch_ns: Vec<i64>,
+    /// Of some test rows before training [r, outputs], in evaluation, by the same call as `logits`.
+    pub initial_logits: Array2<f64>,
     /// The first step, from the same weights and rows, with dropout off.
     pub first: FirstStep,
     /// The losses of the first steps from moved weights [draws, steps].
@@ -49,6 +51,7 @@ impl Evidence {
             losses: vector("losses")?,
             logits: outputs.matrix("logits", (rows, width))?,
             epoch_ns: outputs.labels("epoch_ns", extent("epoch_ns", 0)?, 1..i64::MAX)?,
+            initial_logits: outputs.matrix("initial_logits", (rows.min(INITIAL_ROWS), width))?,
             first: FirstStep {
                 logits: outputs.matrix("first_logits", (extent("first_logits", 0)?, width))?,
                 loss: outputs.numbers("first_loss", &[1])?[0],
@@ -75,6 +78,9 @@ pub fn shown(entries: usize) -> impl Iterator<Item = usize> {
     let count = entries.min(SHOWN);
     (0..count).map(move |j| j * entries / count)
 }
+
+/// The first test rows whose logits are shown before training.
+pub const INITIAL_ROWS: usize = 16;
 
 /// Steps from moved weights.
 pub const ENVELOPE_STEPS: usize = 10;

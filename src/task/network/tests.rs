@@ -162,6 +162,7 @@ fn evidence() -> Evidence {
         losses: vec![0.7, 0.6, 0.5],
         logits: array![[1.0, 2.0], [3.0, 4.0]],
         epoch_ns: vec![1],
+        initial_logits: array![[0.1, -0.1], [0.2, 0.0]],
         first: FirstStep {
             logits: array![[0.5, -0.5]],
             loss: 0.7,
@@ -203,16 +204,19 @@ fn kernels_that_promise_equal_bits_are_held_to_it() {
     let found = refused(0.0, SAME, small);
     assert!(found[0].contains("libtorch 9") && found[0].contains("the losses of step 2 are"), "{found:?}");
     assert_eq!(refused(0.0, NONE, small), Vec::<String>::new(), "others may round");
+    let found = refused(0.0, SAME, |e| e.initial_logits[[0, 0]] = 1.5);
+    assert!(found[0].ends_with("the logits before training differ"), "{found:?}");
     let found = refused(0.0, SAME, |e| e.logits[[0, 0]] = 1.5);
     assert!(found[0].ends_with("the final logits differ"), "{found:?}");
 }
 
 #[test]
 fn other_kernels_are_held_to_the_first_step_and_to_the_envelope() {
-    let table: [(fn(&mut Evidence), &str); 7] = [
+    let table: [(fn(&mut Evidence), &str); 8] = [
         (|e| e.losses[2] = 0.5001, "losses of the first 3 steps differ by"),
         (|e| e.losses[1] = 0.61, "losses of the first 3 steps differ by"),
         (|e| e.losses.truncate(2), "is not enough"),
+        (|e| e.initial_logits[[1, 1]] = 0.001, "logits before training differ by"),
         (|e| e.first.logits[[0, 0]] = 0.501, "logits and loss of the first step differ by"),
         (|e| e.first.gradients.iter_mut().for_each(|g| *g /= 4.0), "gradients of the first step differ by"),
         (|e| e.first.norms[1] *= 1.1, "gradients of the first step differ by"),

@@ -1,0 +1,110 @@
+//! Planted frauds in a network's training: each is caught and named; honest deviations are accepted.
+
+use serde_json::Value;
+
+use crate::support::{Place, ROOT, refused};
+
+/// The suspect beside the files of PyTorch's adapter, which it wraps, and with its lock.
+fn suspect(place: &Place) {
+    for folder in ["python_adapters/pytorch", "tests/adapters/suspect_network"] {
+        for entry in std::fs::read_dir(format!("{ROOT}/{folder}")).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_file() {
+                let text = std::fs::read_to_string(&path).unwrap();
+                place.write(
+                    &format!("adapters/suspect/{}", path.file_name().unwrap().to_str().unwrap()),
+                    &text,
+                );
+            }
+        }
+    }
+}
+
+/// Judges the suspect with each fault against a baseline, in the order of the faults.
+fn judged(baseline: &str, promises: bool, faults: &[&str]) -> Vec<Value> {
+    let place = Place::new();
+    suspect(&place);
+    let mut spec = String::from(
+        r#"
+name = "frauds"
+[protocol]
+blocks = 2
+[protocol.predict]
+batch_sizes = [1]
+max_samples = 2
+"#,
+    );
+    for fault in faults {
+        spec += &format!(
+            r#"
+[[experiment]]
+name = "{fault}"
+task = "image"
+datasets = [{{ generator = "images", rows = 150, size = 28, channels = 1, classes = 3 }}]
+implementations = ["python/suspect-network", "{baseline}"]
+baseline = "{baseline}"
+scale = "channel"
+[experiment.algorithms]
+lenet5 = {{ steps = 10, epochs = 2, batch_size = 16, learning_rate = 0.05, momentum = 0.9 }}
+[experiment.settings."python/suspect-network"]
+fault = "{fault}"
+promises = {promises}
+"#
+        );
+    }
+    place.write("frauds.toml", &spec);
+    place.run(&["frauds.toml", "--quiet", "--adapters", "adapters"]).success();
+    let comparison = place.comparison("frauds");
+    let cases = comparison["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), faults.len());
+    cases.iter().map(|case| case["pairs"][0].clone()).collect()
+}
+
+#[test]
+fn other_kernels_may_round_but_not_cheat() {
+    let steps = "times what one unit in the last place of the weights does (allowed 50)";
+    let table = [
+        ("skipped_steps", steps),
+        ("simulated_losses", steps),
+        ("other_rate", steps),
+        ("other_rows", steps),
+        ("half_batch", "python/suspect-network shows a first step with the loss"),
+        ("other_weights", "logits and loss of the first step differ by"),
+        ("other_activation", "logits and loss of the first step differ by"),
+        ("frozen", steps),
+        ("no_momentum", steps),
+        ("told_no_momentum", "momentum should be 0.9, but python/suspect-network used 0"),
+        ("bfloat16", steps),
+        ("constant_logits", "logits before training differ by"),
+        ("noise", "logits before training differ by"),
+        ("mean_of_batch", "logits before training differ by"),
+    ];
+    let honest = ["none", "channels_last", "no_mkldnn"];
+    let found = judged("rust/candle", false, &[&honest[..], &table.map(|(fault, _)| fault)].concat());
+    let (accepted, caught) = found.split_at(honest.len());
+    for (fault, pair) in honest.iter().zip(accepted) {
+        assert!(
+            pair["comparable"] == true || undecided(pair),
+            "{fault}: nothing but quality over two seeds may be in doubt: {pair:#}"
+        );
+    }
+    for ((_, reason), pair) in table.iter().zip(caught) {
+        refused(pair, reason);
+    }
+}
+
+fn undecided(pair: &Value) -> bool {
+    let reasons = pair["reasons"].as_array().unwrap();
+    reasons.iter().all(|reason| reason.as_str().unwrap().starts_with("quality different"))
+}
+
+#[test]
+fn who_promises_equal_bits_is_held_to_every_one() {
+    let pairs = judged("python/pytorch", true, &["none", "other_rate", "noise", "no_mkldnn"]);
+    assert_eq!(pairs[0]["comparable"], true, "{:#}", pairs[0]);
+    let steps = pairs[0]["findings"]["equal bits"].as_str().unwrap();
+    assert_eq!(steps, "losses of 10 steps and all logits equal in every bit");
+    refused(&pairs[1], "whose results are equal in every bit, but the losses of step 2 are");
+    refused(&pairs[2], "but the logits before training differ");
+    refused(&pairs[3], "whose results are equal in every bit, but the losses of step");
+}
