@@ -62,7 +62,7 @@ class AttentionLSTM(nn.Module):
 
 def make(data: Data, **hyperparameters: int | float) -> AttentionLSTM:
     """The network for these rows."""
-    if data.kind == "next":
+    if data.every_step:
         raise Unsupported("attention over the whole row sees the token that is to be predicted")
     return AttentionLSTM(data, **hyperparameters)
 

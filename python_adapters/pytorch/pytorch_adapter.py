@@ -32,6 +32,7 @@ ARCHITECTURES: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
     },
     "sequence": SEQUENCE,
     "forecast": SEQUENCE,
+    "next_token": {name: SEQUENCE[name] for name in ("rnn", "lstm", "gru")},
 }
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 

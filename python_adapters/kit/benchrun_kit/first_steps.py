@@ -14,7 +14,7 @@ import numpy as np
 from .draws import Draws, moved
 from .interface import Network
 
-#: Entries that are shown of one gradient.
+#: Entries that are shown of one gradient, and tokens of which the logits are.
 ENTRIES = 64
 #: Trainings from moved weights, and the steps of each.
 MOVED, STEPS = 3, 10
@@ -28,6 +28,10 @@ def first_steps(
     """The raw outputs `first_…` and `envelope`; `batches` are the rows that the steps were given."""
     network.build(draws.weights)
     logits, loss, gradients = network.first_step(batches[0])
+    if logits.ndim > 2:
+        # Of tokens there are too many to show the logits of each.
+        logits = logits.reshape(-1, logits.shape[-1])
+        logits = logits[spread(len(logits), ENTRIES)]
     shown = [entries(gradients[name]) for name in sorted(gradients)]
     norms = [norm(gradients[name]) for name in sorted(gradients)]
     del gradients
@@ -43,8 +47,13 @@ def first_steps(
 def entries(gradient: np.ndarray) -> np.ndarray:
     """Of the n entries of a gradient the s = min(n, 64) at ⌊j·n/s⌋, in the order of its rows."""
     flat = gradient.reshape(-1)
-    shown = min(flat.size, ENTRIES)
-    return flat[np.arange(shown) * flat.size // max(shown, 1)]
+    return flat[spread(flat.size, ENTRIES)]
+
+
+def spread(count: int, most: int) -> np.ndarray:
+    """Of n places the s = min(n, most) at ⌊j·n/s⌋."""
+    shown = min(count, most)
+    return np.arange(shown) * count // max(shown, 1)
 
 
 def norm(gradient: np.ndarray) -> float:
