@@ -83,7 +83,8 @@ class Training:
         self.data = Data(
             features=self.features,
             target=self.arrays.get("train_target"),
-            example_shape=tuple(self.bundle.says("example_shape")),
+            # A manifest says it only where a row is more than its columns.
+            example_shape=tuple(self.bundle.manifest.get("example_shape", self.features.shape[1:])),
             kind=kind,
             classes=len(self.bundle.says("class_names")),
             vocabulary=self.bundle.manifest.get("vocabulary"),

@@ -67,7 +67,7 @@ impl Form {
     /// The steps of a sequence of tokens.
     fn steps(&self) -> Result<usize, String> {
         match self.example[..] {
-            [tokens] => Ok(tokens - usize::from(self.every_step)),
+            [tokens] => Ok(tokens.saturating_sub(usize::from(self.every_step))),
             _ => Err(format!("it wants sequences of tokens, but an example is {:?}", self.example)),
         }
     }
@@ -140,7 +140,8 @@ pub const SEQUENCE: &[&dyn Architecture] = &[
 ];
 
 /// The architectures of the task `next_token`: those that see nothing of what follows.
-pub const NEXT_TOKEN: &[&dyn Architecture] = &[&recurrent::RNN, &recurrent::LSTM, &recurrent::GRU];
+pub const NEXT_TOKEN: &[&dyn Architecture] =
+    &[&recurrent::RNN, &recurrent::LSTM, &recurrent::GRU, &transformer::TransformerEncoderNetwork];
 
 /// A layer with a name.
 fn named(name: &str, layer: Layer) -> Named {
