@@ -113,7 +113,8 @@ pub trait Trainable {
     /// # Errors
     /// The framework's message.
     fn next_tokens(&self, rows: Rows<'_>, count: usize, shown: &[i64]) -> Result<NextTokens, String>;
-    /// The tensors as they are now, read from the modules that compute.
+    /// The tensors that it was built from, read back from what computes. It is asked before the first step: running statistics, which
+    /// training moves, may be a module's own copies (candle).
     ///
     /// # Errors
     /// The framework's message.

@@ -373,12 +373,11 @@ fn outputs(
         _ => Tensor::whole(vec![epochs, kept], &answers.iter().map(|a| *a as i64).collect::<Vec<_>>()),
     };
     // Of tokens there are too many to show the logits of each.
-    let first_logits: Vec<f32> = match case.form.every_step {
-        true => shown(first.logits.len() / width)
-            .flat_map(|place| &first.logits[place * width..(place + 1) * width])
-            .copied()
-            .collect(),
-        false => first.logits,
+    let first_logits: Vec<f32> = if case.form.every_step {
+        let places = shown(first.logits.len() / width);
+        places.flat_map(|place| &first.logits[place * width..(place + 1) * width]).copied().collect()
+    } else {
+        first.logits
     };
     let mut outputs = trained.last.outputs(&inputs.tests, &case.form);
     outputs.extend([

@@ -107,7 +107,8 @@ fn logits_are_those_of_pytorch() {
             });
             agree(&next.log_probabilities, &[expected.collect()], 2e-4);
             let largest = |logits: &Vec<f64>| {
-                let best = (1..logits.len()).fold(0, |best, i| if logits[i] > logits[best] { i } else { best });
+                let best =
+                    (1..logits.len()).fold(0, |best, i| if logits[i] > logits[best] { i } else { best });
                 i64::try_from(best).unwrap()
             };
             assert_eq!(next.answers, reference.logits.iter().map(largest).collect::<Vec<_>>(), "{told:?}");

@@ -180,6 +180,23 @@ fn rates_follow_their_schedule() {
     assert_eq!(rates("cosine"), ["1.000000", "0.853553", "0.500000", "0.146447"]);
 }
 
+#[test]
+fn an_optimiser_tells_the_hyperparameters_that_it_was_made_of() {
+    for optimizer in ["sgd", "adam", "adamw", "rmsprop"] {
+        let mut parameters = Reference::all()[0].hyperparameters();
+        parameters.extend([
+            ("optimizer".to_owned(), Value::Text(optimizer.to_owned())),
+            ("momentum".to_owned(), Value::Float(0.7)),
+            ("beta1".to_owned(), Value::Float(0.8)),
+            ("weight_decay".to_owned(), Value::Float(0.01)),
+            ("clip_norm".to_owned(), Value::Float(2.0)),
+        ]);
+        let training = training::Training::read(&parameters).unwrap();
+        let told = training.optimizer.told(training.weight_decay, training.clip_norm);
+        assert!(told.len() >= 5 && told.iter().all(|(name, value)| parameters[name] == *value), "{told:?}");
+    }
+}
+
 /// A network of one affine map, and what somebody handed in of it.
 fn network(dropout: f64) -> Network {
     let layers =
