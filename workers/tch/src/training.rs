@@ -28,7 +28,7 @@ impl Networks for Tch {
             "cuda" => return Err("CUDA is not available to this libtorch on this machine".to_owned()),
             other => return Err(format!("tch computes on cpu or cuda, not on {other}")),
         };
-        Ok(Box::new(Data::new(ask, device)))
+        Ok(Box::new(Data::new(&ask, device)))
     }
 }
 
@@ -46,7 +46,7 @@ struct Data {
 }
 
 impl Data {
-    fn new(ask: Ask<'_>, device: Device) -> Self {
+    fn new(ask: &Ask<'_>, device: Device) -> Self {
         let target = match &ask.target {
             Target::Classes(labels) => Some(Tensor::from_slice(labels)),
             Target::Numbers(numbers) => Some(Tensor::from_slice(numbers)),
