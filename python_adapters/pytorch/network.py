@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import optimisers
-from benchrun_kit import DRAWN, LOOP, Data, ReadBack, Request
+from benchrun_kit import DRAWN, LOOP, Data, NextTokens, ReadBack, Request
 
 #: Counters that torchvision's normalisation layers hold and never use: not among the tensors that are handed
 #: over.
@@ -106,7 +106,23 @@ class TorchNetwork:
         """Logits or numbers, in evaluation mode; their memory is new."""
         self._set_training(False)
         with torch.inference_mode():
-            return self.module(self._rows(features)).float().cpu().numpy()
+            rows = self._rows(features)
+            rows = rows[:, :-1] if self.data.every_step else rows
+            return self.module(rows).float().cpu().numpy()
+
+    def next_tokens(self, features: np.ndarray, shown: np.ndarray) -> NextTokens:
+        """What the network makes of the tokens that follow others, in evaluation mode."""
+        self._set_training(False)
+        with torch.inference_mode():
+            rows = self._rows(features)
+            logits = self.module(rows[:, :-1]).float().flatten(0, 1)
+            log_probabilities = logits.log_softmax(1).gather(1, rows[:, 1:].flatten()[:, None])[:, 0]
+            told = (
+                log_probabilities,
+                logits.argmax(1),
+                logits.index_select(0, torch.from_numpy(shown).to(self.device)),
+            )
+            return NextTokens(*(tensor.cpu().numpy() for tensor in told))
 
     def weights(self) -> dict[str, np.ndarray]:
         """Parameters and buffers, as they are now."""
@@ -193,7 +209,7 @@ class TorchNetwork:
         """Logits and loss of some training rows."""
         index = torch.from_numpy(rows).to(self.device)
         features = self.features.index_select(0, index)
-        if self.data.kind == "next":
+        if self.data.every_step:
             logits = self.module(features[:, :-1])
             target = features[:, 1:].flatten()
             return logits, functional.cross_entropy(logits.float().flatten(0, 1), target)

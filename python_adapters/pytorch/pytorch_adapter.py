@@ -32,6 +32,7 @@ ARCHITECTURES: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
     },
     "sequence": SEQUENCE,
     "forecast": SEQUENCE,
+    "next_token": {name: way for name, way in SEQUENCE.items() if name != "attention_lstm"},
 }
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 

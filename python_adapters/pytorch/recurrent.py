@@ -46,7 +46,7 @@ class Recurrent(nn.Module):
         dropout: float,
     ) -> None:
         super().__init__()
-        self.every_step = data.kind == "next"
+        self.every_step = data.every_step
         self.embedding = sequences.embedding(data, embedding)
         self.recurrent = CELLS[cell](
             embedding if self.embedding else data.example_shape[1],
@@ -90,7 +90,7 @@ def recurrent_used(recurrent: nn.RNNBase, embedding: nn.Embedding | None) -> dic
 
 def make(cell: str, data: Data, **hyperparameters: int | float) -> Recurrent:
     """The network for these rows."""
-    if data.kind == "next" and hyperparameters["bidirectional"]:
+    if data.every_step and hyperparameters["bidirectional"]:
         raise Unsupported("a bidirectional network sees the token that it is to predict")
     return Recurrent(cell, data, **hyperparameters)
 

@@ -14,6 +14,6 @@ def embedding(data: Data, width: int) -> nn.Embedding | None:
 
 def length(data: Data) -> int:
     """The number of steps that the network reads of a row."""
-    if data.kind == "next":
+    if data.every_step:
         return data.features.shape[1] - 1
     return data.features.shape[1] if data.vocabulary is not None else data.example_shape[0]

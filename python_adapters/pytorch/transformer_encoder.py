@@ -42,7 +42,7 @@ class TransformerEncoder(nn.Module):
         self, data: Data, hidden: int, layers: int, heads: int, feed_forward: int, dropout: float
     ) -> None:
         super().__init__()
-        self.every_step = data.kind == "next"
+        self.every_step = data.every_step
         self.embedding = sequences.embedding(data, hidden)
         self.input = None if self.embedding else nn.Linear(data.example_shape[1], hidden)
         self.register_buffer("positions", sinusoids(sequences.length(data), hidden))

@@ -92,6 +92,10 @@ doc = "a toy"
 task = "image"
 name = "softmax"
 doc = "softmax regression"
+[[algorithms]]
+task = "next_token"
+name = "softmax"
+doc = "softmax regression on the token before"
 """
 
 

@@ -104,11 +104,15 @@ def every() -> Iterator[tuple[str, str, Data]]:
     for name in pytorch_adapter.ARCHITECTURES["sequence"]:
         yield "sequence", name, tokens()
         yield "sequence", name, values()
+    for name in pytorch_adapter.ARCHITECTURES["next_token"]:
+        yield "next_token", name, tokens("next")
 
 
 def asked(task: str, name: str, **changed: Any) -> dict[str, Any]:
     """A request; keys of hyperparameters among `changed` are theirs."""
     own = {key: OWN[key] for key in pytorch_adapter.ARCHITECTURES[task][name][1]}
+    if task == "next_token" and "bidirectional" in own:
+        own["bidirectional"] = False
     hyperparameters = {**TRAINING, **own}
     hyperparameters |= {key: changed.pop(key) for key in list(changed) if key in hyperparameters}
     return {
@@ -174,11 +178,11 @@ class ArchitectureTest(unittest.TestCase):
                 losses = [network.step(ROWS, 0.01) for _ in range(2)]
                 self.assertTrue(np.isfinite(losses).all())
                 answers = network.predict(data.features[:5])
-                self.assertEqual((answers.shape, answers.dtype), ((5, data.outputs), np.float32))
+                self.assertEqual((answers.shape, answers.dtype), ((5, *data.answers), np.float32))
                 network.build(weights)
                 logits, loss, gradients = network.first_step(ROWS)
                 self.assertEqual(loss, losses[0])
-                self.assertEqual(logits.shape, (4, data.outputs))
+                self.assertEqual(logits.shape, (4, *data.answers))
                 trainable = {tensor for tensor, _ in network.module.named_parameters()}
                 self.assertEqual(gradients.keys(), trainable)
                 for tensor, gradient in gradients.items():
@@ -265,23 +269,40 @@ class ArchitectureTest(unittest.TestCase):
 
     def test_the_next_token(self) -> None:
         data = tokens("next")
-        for name in ("rnn", "lstm", "gru", "transformer_encoder"):
+        for name in pytorch_adapter.ARCHITECTURES["next_token"]:
             changed = {} if name == "transformer_encoder" else {"bidirectional": False}
             with self.subTest(architecture=name):
-                network = built("sequence", name, data, **changed)
+                network = built("next_token", name, data, **changed)
                 logits, loss, _ = network.first_step(ROWS)
                 self.assertEqual(logits.shape, (4, 8, 11))
                 exact = logits.astype(float)
                 shares = exact - np.log(np.exp(exact).sum(2, keepdims=True))
                 following = np.take_along_axis(shares, data.features[ROWS][:, 1:, None], 2)
                 self.assertAlmostEqual(loss, -following.mean(), places=5)
-                # No step sees a later one.
-                before = network.predict(data.features[:1, :8])
-                other = data.features[:1, :8].copy()
-                other[0, 5] = (other[0, 5] + 1) % 11
+                # No step sees a later one, and none the last token, that is to be predicted alone.
+                before = network.predict(data.features[:1])
+                self.assertEqual(before.shape, (1, *data.answers))
+                other = data.features[:1].copy()
+                other[0, [5, 8]] = (other[0, [5, 8]] + 1) % 11
                 after = network.predict(other)
                 np.testing.assert_allclose(after[0, :5], before[0, :5], atol=1e-6)
                 self.assertGreater(np.abs(after[0, 5] - before[0, 5]).max(), 1e-4)
+                other[0, 5] = data.features[0, 5]
+                np.testing.assert_array_equal(network.predict(other), before)
+
+    def test_what_is_made_of_the_next_tokens(self) -> None:
+        data = tokens("next")
+        network = built("next_token", "gru", data, bidirectional=False, dropout=0.5)
+        told = network.next_tokens(data.features, np.array([3, 47]))
+        logits = network.predict(data.features).astype(float).reshape(48, 11)
+        shares = logits - np.log(np.exp(logits).sum(1, keepdims=True))
+        expected = shares[range(48), data.features[:, 1:].reshape(-1)]
+        np.testing.assert_allclose(told.log_probabilities, expected, rtol=1e-5)
+        np.testing.assert_array_equal(told.answers, logits.argmax(1))
+        np.testing.assert_allclose(told.logits, logits[[3, 47]], rtol=1e-6)
+        dtypes = [array.dtype.name for array in (told.log_probabilities, told.answers, told.logits)]
+        self.assertEqual(dtypes, ["float32", "int64", "float32"])
+        self.assertEqual(network.next_tokens(data.features, np.array([], int)).logits.shape, (0, 11))
 
 
 class TrainingTest(unittest.TestCase):
@@ -465,9 +486,8 @@ class RefusalTest(unittest.TestCase):
         self.refused("simple_cnn takes images from 4×4", "image", "simple_cnn", images((1, 3, 9)))
         message = "hidden is 8, but must be a multiple of the 3 heads"
         self.refused(message, "sequence", "transformer_encoder", tokens(), heads=3)
-        self.refused("sees the token that it is to predict", "sequence", "gru", tokens("next"))
-        message = "sees the token that is to be predicted"
-        self.refused(message, "sequence", "attention_lstm", tokens("next"))
+        message = "sees the token that it is to predict"
+        self.refused(message, "next_token", "gru", tokens("next"), bidirectional=True)
 
     def test_tensors_of_another_network(self) -> None:
         data = images((1, 28, 28))
@@ -492,11 +512,9 @@ class WorkerTest(networks.NetworkCase):
     """Whole trials, in processes of their own."""
 
     def trial(self, task: str, name: str, data: Data, **changed: Any) -> support.Answer:
-        self.images = {
-            "train_features": data.features,
-            "train_target": data.target,
-            "test_features": data.features[:5].copy(),
-        }
+        self.images = {"train_features": data.features, "test_features": data.features[:5].copy()}
+        if data.target is not None:
+            self.images["train_target"] = data.target
         self.says = {
             "target": data.kind,
             "class_names": ["c"] * data.classes,
@@ -528,6 +546,21 @@ class WorkerTest(networks.NetworkCase):
         # In the same batches: kernels add up in another order for another number of rows.
         logits = [network.predict(data.features[:4]), network.predict(data.features[4:5])]
         np.testing.assert_array_equal(outputs["logits"], np.concatenate(logits))
+
+    def test_a_trial_with_next_tokens(self) -> None:
+        data = tokens("next")
+        answer = self.trial("next_token", "lstm", data)
+        self.assertEqual(answer.names[-1], "done", answer.stderr)
+        outputs = self.outputs(answer)
+        network = built("next_token", "lstm", data)
+        batches = [order[i : i + 4] for order in self.order for i in (0, 4)]
+        self.assertEqual(outputs["losses"].tolist(), [network.step(rows, 0.05) for rows in batches])
+        told = [network.next_tokens(data.features[i:j], np.arange((j - i) * 8)) for i, j in ((0, 4), (4, 5))]
+        for name, shape in [("log_probabilities", (5, 8)), ("answers", (5, 8)), ("logits", (40, 11))]:
+            expected = np.concatenate([getattr(batch, name) for batch in told]).reshape(shape)
+            np.testing.assert_array_equal(outputs[name], expected, name)
+        np.testing.assert_array_equal(outputs["epoch_answers"][1], outputs["answers"].reshape(-1))
+        self.assertEqual((outputs["epoch_answers"].shape, outputs["first_logits"].shape), ((2, 40), (32, 11)))
 
     def test_a_trial_with_sequences(self) -> None:
         answer = self.trial("sequence", "transformer_encoder", values())

@@ -170,6 +170,123 @@ class TrainingTest(NetworkCase):
         self.assertEqual(done, sorted(set(done)))
 
 
+#: The logits of a token are a row of `w`: softmax regression on the token before.
+BIGRAMS = """
+from benchrun_kit import NextTokens
+
+def bigrams(base):
+    class Bigrams(base):
+        def shares(self, x, y):
+            logits = self.state["w"][x.reshape(-1)]
+            odds = np.exp(logits - logits.max(1, keepdims=True))
+            shares = odds / odds.sum(1, keepdims=True)
+            return logits, shares, np.log(shares[np.arange(y.size), y.reshape(-1)])
+
+        def backward(self, rows):
+            x, y = self.data.features[rows][:, :-1], self.data.features[rows][:, 1:]
+            logits, shares, told = self.shares(x, y)
+            shares[np.arange(y.size), y.reshape(-1)] -= 1
+            gradient = np.zeros_like(self.state["w"])
+            np.add.at(gradient, x.reshape(-1), shares / y.size)
+            return logits.reshape(*x.shape, -1), -float(told.mean()), gradient
+
+        def step(self, rows, rate):
+            _, loss, gradient = self.backward(rows)
+            self.state["w"] -= np.float32(rate) * gradient
+            return loss
+
+        def predict(self, features):
+            return self.state["w"][features[:, :-1]]
+
+        def next_tokens(self, features, shown):
+            logits, _, told = self.shares(features[:, :-1], features[:, 1:])
+            return NextTokens(told, logits.argmax(1), logits[shown])
+
+        def first_step(self, rows):
+            logits, loss, gradient = self.backward(rows)
+            return logits, loss, {"w": gradient}
+
+    return Bigrams
+"""
+
+
+class NextTokenTest(NetworkCase):
+    """20 training and 9 test rows of 15 tokens out of 5: more places than are shown."""
+
+    def setUp(self) -> None:
+        super().setUp()
+        draw = np.random.default_rng(6)
+        rows = {"train_features": 20, "test_features": 9}
+        self.images = {role: draw.integers(0, 5, (count, 15)) for role, count in rows.items()}
+        self.says = {"target": "next", "class_names": [], "vocabulary": 5}
+        self.weights = {"w": draw.standard_normal((5, 5), dtype=np.float32)}
+
+    def bigrams(self, **planted: str) -> Path:
+        return self.network(**{"top": BIGRAMS, "create": "return bigrams(Softmax)(request)", **planted})
+
+    def trial(self, **planted: str) -> Answer:
+        return self.answer(self.bigrams(**planted), self.asked(task="next_token"))
+
+    def test_losses_and_what_is_made_of_the_tokens(self) -> None:
+        outputs = self.outputs(self.trial())
+        w = self.weights["w"].astype(float)
+        losses, answers = [], []
+        x, y = self.images["test_features"][:, :-1], self.images["test_features"][:, 1:]
+        for order in self.order:
+            for i in (0, 8, 16):
+                rows = self.images["train_features"][order[i : i + 8]]
+                before, after = rows[:, :-1].reshape(-1), rows[:, 1:].reshape(-1)
+                shares = np.exp(w[before]) / np.exp(w[before]).sum(1, keepdims=True)
+                losses.append(-np.log(shares[range(after.size), after]).mean())
+                gradient = np.zeros((5, 5))
+                np.add.at(gradient, before, (shares - np.eye(5)[after]) / after.size)
+                w -= 0.5 * gradient
+            answers.append(w[x].argmax(2).reshape(-1))
+        np.testing.assert_allclose(outputs["losses"], losses, rtol=1e-5)
+        told = w[x] - np.log(np.exp(w[x]).sum(2, keepdims=True))
+        expected = np.take_along_axis(told, y[:, :, None], 2)[:, :, 0]
+        np.testing.assert_allclose(outputs["log_probabilities"], expected, rtol=1e-4)
+        np.testing.assert_array_equal(outputs["answers"], w[x].argmax(2))
+        np.testing.assert_array_equal(outputs["epoch_answers"], answers)
+        # ⌊j·126/64⌋ of the 126 places of all rows, whatever the batches.
+        places = np.arange(64) * 126 // 64
+        np.testing.assert_allclose(outputs["logits"], w[x].reshape(126, 5)[places], rtol=1e-4, atol=1e-5)
+
+    def test_the_first_step_shows_the_logits_of_some_tokens(self) -> None:
+        outputs = self.outputs(self.trial())
+        x = self.images["train_features"][self.order[0][:8]][:, :-1].reshape(-1)
+        places = np.arange(64) * 112 // 64
+        np.testing.assert_array_equal(outputs["first_logits"], self.weights["w"][x[places]])
+        self.assertEqual(outputs["first_loss"].tolist(), outputs["losses"][:1].tolist())
+
+    def test_a_bundle_has_no_target(self) -> None:
+        planted = "raise AssertionError((data.target, data.outputs, data.answers))"
+        self.assert_failed(self.trial(load=planted), "AssertionError", "(None, 5, (14, 5))")
+
+    def test_answers_that_are_none(self) -> None:
+        changed = (
+            BIGRAMS
+            + """
+def spoilt(base):
+    class Spoilt(bigrams(base)):
+        def next_tokens(self, features, shown):
+            told = super().next_tokens(features, shown)
+            return NextTokens({})
+    return Spoilt
+"""
+        )
+        create = "return spoilt(Softmax)(request)"
+        told = "told.log_probabilities, told.answers, told.logits"
+        for field, wrong, message in [
+            ("log_probabilities", ".astype(float)", "log_probabilities of float32 (126,)"),
+            ("answers", "[1:]", "answers of int64 (126,)"),
+            ("logits", "[:1]", "logits of float32 (64, 5)"),
+        ]:
+            fields = told.replace(f"told.{field}", f"told.{field}{wrong}")
+            answer = self.trial(top=changed.replace("NextTokens({})", f"NextTokens({fields})"), create=create)
+            self.assert_failed(answer, "ValueError", f"next_tokens must return {message}, but returned")
+
+
 class ReceiptTest(NetworkCase):
     def test_hashes(self) -> None:
         files = self.write()
@@ -347,7 +464,6 @@ class RefusalTest(NetworkCase):
         for key, message in [
             ("target", "lacks the key target"),
             ("class_names", "lacks the key class_names"),
-            ("example_shape", "lacks the key example_shape"),
         ]:
             says = self.says
             self.says = {k: v for k, v in says.items() if k != key}
@@ -356,11 +472,6 @@ class RefusalTest(NetworkCase):
         self.says["example_shape"] = [1, 2, 4]
         message = "example_shape is [1, 2, 4], but a row has 6 values"
         self.fails("BundleError", message, self.answer(self.network(), self.asked()))
-
-    def test_the_next_token_is_not_yet_supported(self) -> None:
-        self.says["target"] = "next"
-        answer = self.answer(self.network(), self.asked())
-        self.assertEqual(answer.events[-1]["event"], "unsupported")
 
     def test_refusals_of_a_network_in_its_phases(self) -> None:
         for place in ("create", "load", "build"):
@@ -373,6 +484,11 @@ class RefusalTest(NetworkCase):
         self.fails("BundleError", "the array train_features was modified", answer)
         answer = self.answer(self.network(build="weights['w'] += 1"), self.asked())
         self.fails("DrawsError", "the initial value of w was modified", answer)
+
+    def test_a_manifest_that_says_nothing_of_the_layout_means_the_columns(self) -> None:
+        del self.says["example_shape"]
+        answer = self.answer(self.network(load="raise AssertionError(data.example_shape)"), self.asked())
+        self.fails("AssertionError", "(6,)", answer)
 
     def test_answers_that_are_none(self) -> None:
         for planted, kind, message in [

@@ -62,6 +62,8 @@ pub enum Target {
     Classes(Vec<i64>),
     /// A number.
     Numbers(Vec<f32>),
+    /// No values of its own: at each step of a row the token that follows it there.
+    Next,
 }
 
 impl Features {
@@ -100,12 +102,19 @@ pub trait Trainable {
     /// # Errors
     /// The framework's message.
     fn loss(&self, rows: &[i64]) -> Result<f64, String>;
-    /// What the network says of `count` rows, in evaluation: [count, outputs], owned by the caller.
+    /// What the network says of `count` rows, in evaluation: [count, outputs], owned by the caller. Where the next token is predicted rows
+    /// come whole, and of all but the last of each row's tokens it says what follows: [count, steps, outputs].
     ///
     /// # Errors
     /// The framework's message.
     fn predict(&self, rows: Rows<'_>, count: usize) -> Result<Vec<f32>, String>;
-    /// The tensors as they are now, read from the modules that compute.
+    /// What the network makes of the tokens that do follow in `count` whole rows, in evaluation; `shown` are places among count · steps.
+    ///
+    /// # Errors
+    /// The framework's message.
+    fn next_tokens(&self, rows: Rows<'_>, count: usize, shown: &[i64]) -> Result<NextTokens, String>;
+    /// The tensors that it was built from, read back from what computes. It is asked before the first step: running statistics, which
+    /// training moves, may be a module's own copies (candle).
     ///
     /// # Errors
     /// The framework's message.
@@ -119,10 +128,21 @@ pub trait Trainable {
     fn read_back(&self) -> Parameters;
 }
 
+/// What a network makes of tokens that follow others: rows and their steps one after the other.
+#[derive(Debug, Default)]
+pub struct NextTokens {
+    /// The natural logarithm of the probability that each was given [count · steps].
+    pub log_probabilities: Vec<f32>,
+    /// The token that was given the largest probability in the place of each [count · steps].
+    pub answers: Vec<i64>,
+    /// The logits of the places that are shown [shown, outputs].
+    pub logits: Vec<f32>,
+}
+
 /// How a step begins.
 #[derive(Debug)]
 pub struct FirstStep {
-    /// [rows, outputs].
+    /// [rows, outputs]; where the next token is predicted [rows · steps, outputs].
     pub logits: Vec<f32>,
     /// The mean loss.
     pub loss: f64,

@@ -11,6 +11,6 @@ pub const IMAGE: NetworkTask = NetworkTask {
     architectures: ARCHITECTURES,
     tokens: false,
     target: TargetKind::Classes,
-    headline: ["accuracy", "log_loss"],
+    headline: &["accuracy", "log_loss"],
     margin: 0.02,
 };

@@ -314,6 +314,7 @@ pub const TASKS: &[&dyn Task] = &[
     &image::IMAGE,
     &sequence::SEQUENCE,
     &sequence::FORECAST,
+    &sequence::NEXT_TOKEN,
 ];
 
 /// The task of that name.

@@ -1,6 +1,7 @@
-//! Sequences: train a network to tell the class of each (`sequence`), or the number that follows it (`forecast`).
+//! Sequences: train a network to tell the class of each (`sequence`), the number that follows it (`forecast`), or at every step the token
+//! that follows there (`next_token`).
 
-use super::network::architecture::SEQUENCE as ARCHITECTURES;
+use super::network::architecture::{NEXT_TOKEN as SEEING_NO_NEXT, SEQUENCE as ARCHITECTURES};
 use super::network::task::NetworkTask;
 use crate::data::TargetKind;
 
@@ -11,7 +12,7 @@ pub const SEQUENCE: NetworkTask = NetworkTask {
     architectures: ARCHITECTURES,
     tokens: true,
     target: TargetKind::Classes,
-    headline: ["accuracy", "log_loss"],
+    headline: &["accuracy", "log_loss"],
     margin: 0.02,
 };
 
@@ -22,6 +23,18 @@ pub const FORECAST: NetworkTask = NetworkTask {
     architectures: ARCHITECTURES,
     tokens: true,
     target: TargetKind::Continuous,
-    headline: ["r2", "rmse"],
+    headline: &["r2", "rmse"],
+    margin: 0.02,
+};
+
+/// The task `next_token`.
+pub const NEXT_TOKEN: NetworkTask = NetworkTask {
+    name: "next_token",
+    doc: "train a network to predict at every step of a sequence the token that follows",
+    architectures: SEEING_NO_NEXT,
+    tokens: true,
+    target: TargetKind::Next,
+    headline: &["log_loss", "perplexity", "accuracy"],
+    // Nats a token: 2 % of the perplexity.
     margin: 0.02,
 };

@@ -4,6 +4,7 @@ pub mod cgroup;
 pub mod channel;
 pub mod clock;
 mod estimator;
+mod evaluation;
 pub mod handle;
 pub mod interrupt;
 pub mod limits;

@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::channel::Channel;
 use super::clock::{Clock, SystemClock};
+use super::evaluation::{Evaluation, Tests};
 use super::measure::{Samples, measure, timed};
 use super::native::{Ended, begin, build_facts, end, failed, samples, write};
 use super::process;
@@ -22,6 +23,7 @@ use crate::data::TargetKind;
 use crate::data::bundle::{Bundle, TEST_FEATURES, TRAIN_FEATURES, TRAIN_TARGET};
 use crate::data::random::{stream, unit};
 use crate::files::{hexadecimal, sha256};
+use crate::task::network::architecture::Form;
 use crate::task::network::draws::WEIGHT;
 use crate::task::network::evidence::{ENVELOPE_DRAWS, ENVELOPE_STEPS, INITIAL_ROWS, shown};
 use crate::task::parameter::{Parameters, Value};
@@ -47,9 +49,7 @@ struct Draws {
 struct Inputs {
     bundle: String,
     train_rows: usize,
-    test: Features,
-    test_rows: usize,
-    width: usize,
+    tests: Tests,
     case: Case,
     draws: Draws,
 }
@@ -59,7 +59,7 @@ struct Inputs {
 struct Trained {
     series: [Samples; 3],
     losses: Vec<f64>,
-    logits: Vec<f32>,
+    last: Evaluation,
     answers: Vec<Vec<f32>>,
     rows: Sha256,
 }
@@ -140,10 +140,7 @@ fn load(request: &Request) -> Result<(Inputs, Features, Target), Ended> {
     let target = match bundle.manifest().target {
         TargetKind::Classes => bundle.i64_vector(TRAIN_TARGET).map(Target::Classes),
         TargetKind::Continuous => bundle.f32_vector(TRAIN_TARGET).map(Target::Numbers),
-        TargetKind::Next => {
-            let reason = "a network that predicts the next token of every place is not built yet".to_owned();
-            return Err(Ended::Unsupported(reason));
-        }
+        TargetKind::Next => Ok(Target::Next),
     };
     let target = target.map_err(failed("BundleError"))?;
     let case = task::task(&request.task).and_then(|task| task.network());
@@ -159,9 +156,11 @@ fn load(request: &Request) -> Result<(Inputs, Features, Target), Ended> {
     let inputs = Inputs {
         bundle: bundle.hash().to_owned(),
         train_rows: bundle.rows(TRAIN_FEATURES).map_err(failed("BundleError"))?,
-        test,
-        test_rows: bundle.rows(TEST_FEATURES).map_err(failed("BundleError"))?,
-        width: bundle.columns(TEST_FEATURES).map_err(failed("BundleError"))?,
+        tests: Tests {
+            features: test,
+            rows: bundle.rows(TEST_FEATURES).map_err(failed("BundleError"))?,
+            width: bundle.columns(TEST_FEATURES).map_err(failed("BundleError"))?,
+        },
         case,
         draws: Draws::read(path).map_err(failed("DrawsError"))?,
     };
@@ -235,11 +234,13 @@ fn train(
         }
         let wall = SystemClock.wall_ns() - epoch_wall;
         epochs.add(1, (wall, SystemClock.cpu_ns() - epoch_cpu));
-        let (sample, logits) =
-            timed(&SystemClock, request.slowdown, || evaluate(network, inputs, phase.batch_rows))?;
+        let form = &inputs.case.form;
+        let (sample, evaluation) = timed(&SystemClock, request.slowdown, || {
+            Evaluation::of(network, &inputs.tests, form, phase.batch_rows)
+        })?;
         evaluations.add(1, sample);
-        trained.answers.push(answers(&logits, inputs.case.form.outputs));
-        trained.logits = logits;
+        trained.answers.push(evaluation.answers(form));
+        trained.last = evaluation;
         if let Some(patience) = training.patience {
             let loss = validation_loss(network, &draws.validation, phase.batch_rows)?;
             without_gain = if loss < best { 0 } else { without_gain + 1 };
@@ -253,19 +254,6 @@ fn train(
     Ok(trained)
 }
 
-/// The logits of all test rows, some rows at a time.
-fn evaluate(network: &dyn Trainable, inputs: &Inputs, batch_rows: Option<usize>) -> Result<Vec<f32>, Ended> {
-    let at_once = batch_rows.unwrap_or(inputs.test_rows).max(1);
-    let mut logits = Vec::with_capacity(inputs.test_rows * inputs.case.form.outputs);
-    for begin in (0..inputs.test_rows).step_by(at_once) {
-        let range = begin..(begin + at_once).min(inputs.test_rows);
-        let count = range.len();
-        let rows = inputs.test.rows(range, inputs.width);
-        logits.extend(network.predict(rows, count).map_err(failed("PredictError"))?);
-    }
-    Ok(logits)
-}
-
 /// The mean loss of the rows set apart, some rows at a time.
 #[expect(clippy::cast_precision_loss, reason = "numbers of rows")]
 fn validation_loss(network: &dyn Trainable, apart: &[i64], batch_rows: Option<usize>) -> Result<f64, Ended> {
@@ -276,16 +264,6 @@ fn validation_loss(network: &dyn Trainable, apart: &[i64], batch_rows: Option<us
     Ok(sum / apart.len() as f64)
 }
 
-/// The class of the largest logit of each row, the first of equals; or the number itself where there is one.
-#[expect(clippy::cast_precision_loss, reason = "the place of a class")]
-fn answers(logits: &[f32], outputs: usize) -> Vec<f32> {
-    let of_row = |row: &[f32]| match row {
-        [number] => *number,
-        _ => (1..row.len()).fold(0, |best, i| if row[i] > row[best] { i } else { best }) as f32,
-    };
-    logits.chunks(outputs).map(of_row).collect()
-}
-
 /// Batches of test rows, each another than the one before.
 fn predict(
     network: &dyn Trainable,
@@ -293,18 +271,19 @@ fn predict(
     phase: &PhaseRequest,
     inputs: &Inputs,
 ) -> Result<Samples, Ended> {
-    let count = phase.batch_rows.unwrap_or(inputs.test_rows);
-    if count == 0 || count > inputs.test_rows {
-        let message = format!("batch_rows is {count}, but the test split has {} rows", inputs.test_rows);
+    let tests = &inputs.tests;
+    let count = phase.batch_rows.unwrap_or(tests.rows);
+    if count == 0 || count > tests.rows {
+        let message = format!("batch_rows is {count}, but the test split has {} rows", tests.rows);
         return Err(Ended::Failed { kind: "InvalidRequest", message });
     }
-    let batches = inputs.test_rows / count;
+    let batches = tests.rows / count;
     let (samples, last) = measure(&SystemClock, &phase.repeat, request.slowdown, |number| {
         let begin = usize::try_from(number).unwrap_or_default() % batches * count;
-        let rows = inputs.test.rows(begin..begin + count, inputs.width);
+        let rows = tests.features.rows(begin..begin + count, tests.width);
         network.predict(black_box(rows), count).map(black_box).map_err(failed("PredictError"))
     })?;
-    let wanted = count * inputs.case.form.outputs;
+    let wanted = count * inputs.case.form.answers() * inputs.case.form.outputs;
     match last {
         Some(logits) if logits.len() != wanted => {
             let message = format!("{} values were answered, but {wanted} were asked", logits.len());
@@ -349,7 +328,7 @@ fn receipt(
         dtype: "float32".to_owned(),
         layout: "row-major".to_owned(),
         train_rows: inputs.train_rows as u64,
-        features: inputs.width as u64,
+        features: inputs.tests.width as u64,
         device: request.device.clone(),
         threads: Threads { allowed: request.threads, pool: loaded.pool(), alive: process::threads() },
         blas: vec![(framework.blas)()],
@@ -366,11 +345,11 @@ fn outputs(
     trained: &Trained,
 ) -> Result<Vec<(&'static str, Tensor)>, Ended> {
     let Inputs { case, draws, .. } = inputs;
-    let width = case.form.outputs;
     let batches: Vec<&[i64]> = draws.order[0].chunks(case.training.batch_size).collect();
     let mut network = loaded.build(&draws.weights).map_err(failed("BuildError"))?;
-    let initial = INITIAL_ROWS.min(inputs.test_rows);
-    let initial_logits = network.predict(inputs.test.rows(0..initial, inputs.width), initial);
+    let tests = &inputs.tests;
+    let initial = INITIAL_ROWS.min(tests.rows);
+    let initial_logits = network.predict(tests.features.rows(0..initial, tests.width), initial);
     let initial_logits = initial_logits.map_err(failed("PredictError"))?;
     let first = network.first_step(batches[0]).map_err(failed("StepError"))?;
     let mut shown_gradients = Vec::new();
@@ -388,27 +367,40 @@ fn outputs(
             envelope.push(network.step(rows, *rate).map_err(failed("StepError"))?);
         }
     }
-    let rows = trained.logits.len() / width;
     let epochs = trained.answers.len();
+    let kept = trained.answers.first().map_or(0, Vec::len);
     let epoch_ns = trained.series[1].wall_ns.iter().map(|ns| i64::try_from(*ns).unwrap_or(i64::MAX));
     let answers = trained.answers.concat();
     let answers = match &case.target {
-        TargetKind::Continuous => Tensor::widened(vec![epochs, rows], &answers),
+        TargetKind::Continuous => Tensor::widened(vec![epochs, kept], &answers),
         #[expect(clippy::cast_possible_truncation, reason = "places of classes")]
-        _ => Tensor::whole(vec![epochs, rows], &answers.iter().map(|a| *a as i64).collect::<Vec<_>>()),
+        _ => Tensor::whole(vec![epochs, kept], &answers.iter().map(|a| *a as i64).collect::<Vec<_>>()),
     };
-    Ok(vec![
+    let mut outputs = trained.last.outputs(&inputs.tests, &case.form);
+    outputs.extend([
         ("losses", Tensor::numbers(vec![trained.losses.len()], &trained.losses)),
-        ("logits", Tensor::widened(vec![rows, width], &trained.logits)),
         ("epoch_answers", answers),
         ("epoch_ns", Tensor::from(epoch_ns.collect::<Vec<i64>>())),
-        ("initial_logits", Tensor::widened(vec![initial, width], &initial_logits)),
-        ("first_logits", Tensor::widened(vec![batches[0].len(), width], &first.logits)),
+        ("initial_logits", few(&case.form, &initial_logits)),
+        ("first_logits", few(&case.form, &first.logits)),
         ("first_loss", Tensor::from(first.loss)),
         ("first_gradients", Tensor::numbers(vec![shown_gradients.len()], &shown_gradients)),
         ("first_gradient_norms", Tensor::numbers(vec![norms.len()], &norms)),
         ("envelope", Tensor::numbers(vec![ENVELOPE_DRAWS, steps], &envelope)),
-    ])
+    ]);
+    Ok(outputs)
+}
+
+/// The logits as they are; of tokens those of some, because there are too many.
+fn few(form: &Form, logits: &[f32]) -> Tensor {
+    let width = form.outputs;
+    let rows = logits.len() / width;
+    if !form.every_step {
+        return Tensor::widened(vec![rows, width], logits);
+    }
+    let of_some = shown(rows).flat_map(|place| &logits[place * width..(place + 1) * width]).copied();
+    let of_some: Vec<f32> = of_some.collect();
+    Tensor::widened(vec![of_some.len() / width, width], &of_some)
 }
 
 /// The weights, each moved by one unit in the last place, up or down at random.

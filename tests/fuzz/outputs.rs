@@ -6,7 +6,7 @@ use std::path::Path;
 use benchrun::data::Source;
 use benchrun::data::bundle::{self, Bundle, Dtype, Preparation, Scale};
 use benchrun::task::parameter::{Parameters, Value};
-use benchrun::task::{self, Finished, Problem, Tolerances};
+use benchrun::task::{self, Finished, Learner, Problem, Tolerances};
 
 use crate::ROOT;
 use crate::engine::{corpus, fuzz};
@@ -28,6 +28,8 @@ const TOKENS: &[&str] = &[
     "labels",
     "coefficients",
     "centroids",
+    "log_probabilities",
+    "epoch_answers",
     "\"shape\":",
     "{",
     "}",
@@ -97,18 +99,23 @@ fn asked(cache: &Path) -> Vec<Asked> {
                 hyperparameters.insert(name.to_owned(), Value::Int(value));
             }
         }
-        let is_classes = ["classification", "clustering"].contains(&name);
-        let (generator, rows) = if is_classes { ("blobs", 45) } else { ("linear", 40) };
-        let given =
-            BTreeMap::from([("rows".to_owned(), Value::Int(rows)), ("features".to_owned(), Value::Int(3))]);
-        let source = Source::generator(generator, &given).unwrap();
+        let (generator, given): (_, &[_]) = match name {
+            "classification" | "clustering" => ("blobs", &[("rows", 45), ("features", 3)]),
+            "image" => ("images", &[("rows", 40), ("size", 28), ("channels", 1), ("classes", 3)]),
+            "forecast" => ("sine", &[("rows", 40), ("length", 8)]),
+            "next_token" => ("tokens", &[("rows", 40), ("length", 12), ("vocabulary", 6)]),
+            _ => ("linear", &[("rows", 40), ("features", 3)]),
+        };
+        let given = given.iter().map(|(name, value)| ((*name).to_owned(), Value::Int(*value)));
+        let source = Source::generator(generator, &given.collect::<BTreeMap<_, _>>()).unwrap();
+        let is_network = definition.learner == Learner::Network;
         let preparation = Preparation {
             test_fraction: 0.2,
             fold: None,
             published: false,
-            scale: Scale::Standard,
+            scale: if is_network { Scale::None } else { Scale::Standard },
             seed: 1,
-            dtype: Dtype::Float64,
+            dtype: if is_network { Dtype::Float32 } else { Dtype::Float64 },
             stratify: name == "classification",
         };
         let bundle = bundle::prepare(&source, &preparation, cache, &mut |_| ()).unwrap();

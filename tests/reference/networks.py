@@ -8,7 +8,8 @@ It also has the logits of two rows, computed in float64, from values that need n
 MurmurHash3 of 2654435761·(i + 1) + 40503·k in 32 bits, over 2³². Entry i (from 0, in the order of rows) of tensor k (from 1, by
 name) is the float32 nearest to scale·(2u - 1), where scale is the bound of its rule, or √3 times the deviation, or a tenth, which is
 added to a constant; positions are what they are. Entry j of the two rows is 2u(j, 0) - 1 as float32, or the token (7·j + 3)
-mod vocabulary. `logits` are those of evaluation, `training_logits` of training without dropout.
+mod vocabulary. `logits` are those of evaluation, `training_logits` of training without dropout; where the next token is predicted
+(`every_step`), of all steps of the first row and then of those of the second.
 """
 
 import math
@@ -38,8 +39,8 @@ def images(*shape):
     return Data(np.zeros((1, math.prod(shape)), np.float32), None, shape, "classes", OUTPUTS, None)
 
 
-def tokens(length, vocabulary):
-    return Data(np.zeros((1, length), np.int64), None, (length,), "classes", OUTPUTS, vocabulary)
+def tokens(length, vocabulary, kind="classes"):
+    return Data(np.zeros((1, length), np.int64), None, (length,), kind, OUTPUTS, vocabulary)
 
 
 def values(length, channels):
@@ -112,9 +113,10 @@ def logits(module, data):
     else:
         rows = torch.from_numpy((2 * u(2 * columns, 0) - 1).astype(np.float32))
         rows = rows.double().view(2, *data.example_shape)
+    rows = rows[:, :-1] if data.every_step else rows
     module.double()
     with torch.no_grad():
-        return [module.train(training)(rows).tolist() for training in (False, True)]
+        return [module.train(training)(rows).flatten(0, -2).tolist() for training in (False, True)]
 
 
 def shown(value):
@@ -145,6 +147,7 @@ def case(name, data, hyperparameters):
         "example_shape": data.example_shape,
         "vocabulary": data.vocabulary,
         "outputs": data.outputs,
+        "every_step": data.every_step,
         "hyperparameters": needed,
         "trainable": sum(p.numel() for p in module.parameters()),
         "logits": evaluation,
@@ -175,4 +178,6 @@ one = {"hidden": 8, "layers": 1, "bidirectional": False, "embedding": 6, "heads"
 two = {**one, "hidden": 6, "layers": 2, "bidirectional": True}
 for name in ARCHITECTURES["sequence"]:
     cases += [case(name, tokens(9, 11), one), case(name, values(7, 2), two)]
+stacked = {**two, "bidirectional": False}
+cases += [case(name, tokens(9, 11, "next"), stacked) for name in ARCHITECTURES["next_token"]]
 write(__file__, cases)

@@ -4,7 +4,7 @@ An adapter imports from here alone: `Request`, `Model` or `Network`, `ReadBack` 
 write one is told in `python_adapters/README.md`; the protocol itself is `src/worker/protocol.rs`.
 """
 
-from .interface import DRAWN, LOOP, Data, Model, Network, ReadBack, Unsupported
+from .interface import DRAWN, LOOP, Data, Model, Network, NextTokens, ReadBack, Unsupported
 from .request import PhaseRequest, Repeat, Request
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Data",
     "Model",
     "Network",
+    "NextTokens",
     "PhaseRequest",
     "ReadBack",
     "Repeat",

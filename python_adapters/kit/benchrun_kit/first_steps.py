@@ -16,7 +16,7 @@ from .interface import Network
 
 #: The first test rows whose logits are shown before training.
 INITIAL_ROWS = 16
-#: Entries that are shown of one gradient.
+#: Entries that are shown of one gradient, and tokens of which the logits are.
 ENTRIES = 64
 #: Trainings from moved weights, and the steps of each.
 MOVED, STEPS = 3, 10
@@ -32,14 +32,14 @@ def first_steps(
     `batches` are the rows that the steps were given, and `test` are all test rows.
     """
     network.build(draws.weights)
-    initial = network.predict(test[:INITIAL_ROWS])
+    initial = few(network.predict(test[:INITIAL_ROWS]))
     logits, loss, gradients = network.first_step(batches[0])
     shown = [entries(gradients[name]) for name in sorted(gradients)]
     norms = [norm(gradients[name]) for name in sorted(gradients)]
     del gradients
     return {
         "initial_logits": initial,
-        "first_logits": logits,
+        "first_logits": few(logits),
         "first_loss": np.array([loss]),
         "first_gradients": np.concatenate(shown),
         "first_gradient_norms": np.array(norms),
@@ -47,11 +47,24 @@ def first_steps(
     }
 
 
+def few(logits: np.ndarray) -> np.ndarray:
+    """The logits as they are; of tokens [b, L, outputs] those of some, because there are too many."""
+    if logits.ndim == 2:
+        return logits
+    of_tokens = logits.reshape(-1, logits.shape[-1])
+    return of_tokens[spread(len(of_tokens), ENTRIES)]
+
+
 def entries(gradient: np.ndarray) -> np.ndarray:
     """Of the n entries of a gradient the s = min(n, 64) at ⌊j·n/s⌋, in the order of its rows."""
     flat = gradient.reshape(-1)
-    shown = min(flat.size, ENTRIES)
-    return flat[np.arange(shown) * flat.size // max(shown, 1)]
+    return flat[spread(flat.size, ENTRIES)]
+
+
+def spread(count: int, most: int) -> np.ndarray:
+    """Of n places the s = min(n, most) at ⌊j·n/s⌋."""
+    shown = min(count, most)
+    return np.arange(shown) * count // max(shown, 1)
 
 
 def norm(gradient: np.ndarray) -> float:

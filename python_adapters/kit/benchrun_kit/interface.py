@@ -102,6 +102,28 @@ class Data:
         """The width of what a network answers: a logit for each class or token, or one number."""
         return {"classes": self.classes, "continuous": 1, "next": self.vocabulary or 0}[self.kind]
 
+    @property
+    def every_step(self) -> bool:
+        """Whether a network answers at every step of a row what follows there."""
+        return self.kind == "next"
+
+    @property
+    def answers(self) -> tuple[int, ...]:
+        """The shape of what a network answers of one row."""
+        return (self.features.shape[1] - 1, self.outputs) if self.every_step else (self.outputs,)
+
+
+@dataclass(frozen=True)
+class NextTokens:
+    """What a network makes of the tokens that follow others, rows and their steps one after the other."""
+
+    #: The natural logarithm of the probability that each was given, float32 [b · steps].
+    log_probabilities: np.ndarray
+    #: The token that was given the largest probability in the place of each, int64 [b · steps].
+    answers: np.ndarray
+    #: The logits of the places that are shown, float32 [shown, outputs].
+    logits: np.ndarray
+
 
 class Network(Protocol):
     """One architecture with its hyperparameters, as `create` made it. The kit trains it (`training.py`).
@@ -129,7 +151,15 @@ class Network(Protocol):
     def predict(self, features: np.ndarray) -> np.ndarray:
         """Timed. Logits or numbers [b, outputs], float32, of row-major rows [b, d], in evaluation mode.
 
-        The array that is returned belongs to the caller.
+        Where the next token is predicted, rows come whole, and of all but the last of each row's tokens it
+        says what follows: [b, d - 1, outputs]. The array that is returned belongs to the caller.
+        """
+
+    def next_tokens(self, features: np.ndarray, shown: np.ndarray) -> NextTokens:
+        """Timed. What it makes of the tokens of whole rows [b, d], in evaluation mode.
+
+        Asked only where the next token is predicted. `shown` are places among the b · (d - 1), int64. The
+        arrays that are returned belong to the caller.
         """
 
     def weights(self) -> Mapping[str, np.ndarray]:
@@ -138,6 +168,7 @@ class Network(Protocol):
     def first_step(self, rows: np.ndarray) -> tuple[np.ndarray, float, Mapping[str, np.ndarray]]:
         """Logits [b, outputs], loss and every trainable tensor's gradient; in training mode, dropout off.
 
+        Where the next token is predicted the logits are [b, d - 1, outputs].
         Asked of a network that was just built; what becomes of it is not looked at.
         """
 

@@ -40,7 +40,10 @@ ESTIMATORS = Family(
     ("regression", "classification", "clustering", "decomposition"), ("fit", "predict"), ("fit",)
 )
 NETWORKS = Family(
-    ("image", "sequence", "forecast"), ("build", "train", "predict"), ("build", "train"), ("build", "train")
+    ("image", "sequence", "forecast", "next_token"),
+    ("build", "train", "predict"),
+    ("build", "train"),
+    ("build", "train"),
 )
 
 

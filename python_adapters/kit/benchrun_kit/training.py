@@ -12,6 +12,7 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ import numpy as np
 
 from .bundle import Bundle, BundleError
 from .draws import Draws, DrawsError, digest, order_digest
+from .evaluation import Rows, Tokens, check_logits
 from .first_steps import first_steps
-from .interface import DRAWN, LOOP, Data, Network, ReadBack, Unsupported
+from .interface import DRAWN, LOOP, Data, Network, ReadBack
 from .measure import Samples, Stopwatch
-from .phases import TEST, Progress, Work, batch_rows, check_predictions, measured, predict
+from .phases import TEST, Progress, Work, batch_rows, measured, predict
 from .request import PhaseRequest, Request, RequestError
 
 #: The series of a training, in the order of their events.
@@ -66,7 +68,7 @@ class Training:
         #: The rows that each step was given, and the loss that it returned.
         self.batches: list[np.ndarray] = []
         self.losses: list[float] = []
-        #: After each epoch the class of every test row, or its number.
+        #: After each epoch the class of every test row, or its number, or the answers at some places.
         self.answers: list[np.ndarray] = []
 
     def load(self) -> None:
@@ -74,14 +76,15 @@ class Training:
         self.bundle = Bundle.open(Path(self.request.bundle))
         self.draws = Draws.read(Path(self.request.draws or ""))
         kind = self.bundle.says("target")
-        if kind == "next":
-            raise Unsupported("the outputs of a network that predicts the next token are not defined yet")
+        # What follows a token is in the same row.
+        targets = () if kind == "next" else ("train_target",)
         # Whatever a network computes in, its bundle is in single precision.
-        self.arrays = self.bundle.load(("train_features", "train_target", TEST), "float32")
+        self.arrays = self.bundle.load(("train_features", *targets, TEST), "float32")
         self.data = Data(
             features=self.features,
-            target=self.arrays["train_target"],
-            example_shape=tuple(self.bundle.says("example_shape")),
+            target=self.arrays.get("train_target"),
+            # A manifest says it only where a row is more than its columns.
+            example_shape=tuple(self.bundle.manifest.get("example_shape", self.features.shape[1:])),
             kind=kind,
             classes=len(self.bundle.says("class_names")),
             vocabulary=self.bundle.manifest.get("vocabulary"),
@@ -96,6 +99,7 @@ class Training:
         self.draws.check(rows, self.limits.epochs, self.total, self.limits.patience)
         if self.request.hyperparameters.get("schedule") == "none" and np.ptp(self.draws.rates) > 0:
             raise DrawsError(f"schedule is none, but the rates of {self.draws.path} vary")
+        self.evaluation = (Tokens if self.data.every_step else Rows)(self.network, self.data, self.test)
         self.network.load(self.data)
 
     @property
@@ -115,7 +119,8 @@ class Training:
                 )
             rows = batch_rows(phase, self.test)
             return Work(lambda progress: self._train(rows, progress))
-        return predict(self.request, phase, self.network.predict, self.test, self._check_logits)
+        check = partial(check_logits, data=self.data)
+        return predict(self.request, phase, self.network.predict, self.test, check)
 
     def _note_weights(self) -> None:
         self.weights = digest(self.network.weights())
@@ -125,9 +130,9 @@ class Training:
         best, since = math.inf, 0
         for order in self.draws.order:
             watch.time(self.series[EPOCH], self._epoch, order, watch, progress)
-            self.logits = watch.time(self.series[EVALUATE], self._evaluate, rows)
-            self._check_logits(self.logits, len(self.test))
-            self.answers.append(self.logits.argmax(1) if self.data.kind == "classes" else self.logits[:, 0])
+            watch.time(self.series[EVALUATE], self.evaluation.evaluate, rows)
+            self.evaluation.check()
+            self.answers.append(self.evaluation.answers())
             if len(self.losses) == self.total:
                 break
             if self.limits.patience is not None:
@@ -148,24 +153,11 @@ class Training:
             self.batches.append(rows)
             progress(done + 1, self.total)
 
-    def _evaluate(self, rows: int) -> np.ndarray:
-        """Logits of all test rows, in batches of so many rows; the last may be smaller."""
-        starts = range(0, len(self.test), rows)
-        return np.concatenate([self.network.predict(self.test[start : start + rows]) for start in starts])
-
     def _validation_loss(self, rows: int) -> float:
         """The mean loss of the rows set apart: that of batches of so many rows, weighted by their rows."""
         apart = self.draws.validation
         batches = [apart[start : start + rows] for start in range(0, len(apart), rows)]
         return sum(self.network.loss(batch) * len(batch) for batch in batches) / len(apart)
-
-    def _check_logits(self, logits: object, rows: int) -> None:
-        check_predictions(logits, rows)
-        found, wanted = (logits.dtype.name, logits.shape), ("float32", (rows, self.data.outputs))
-        if found != wanted:
-            raise ValueError(
-                f"predict must return {wanted[0]} {wanted[1]}, but returned {found[0]} {found[1]}"
-            )
 
     def read(self) -> dict[str, str]:
         """The bundle and the draws that were read."""
@@ -202,7 +194,7 @@ class Training:
         request = self.request
         return {
             "losses": np.array(self.losses),
-            "logits": self.logits,
+            **self.evaluation.outputs(),
             "epoch_answers": np.stack(self.answers),
             "epoch_ns": np.array(self.series[EPOCH].wall_ns),
             **first_steps(self.network, self.draws, self.batches, self.test, request.dtype, request.seed),

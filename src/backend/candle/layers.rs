@@ -41,6 +41,7 @@ pub enum Built {
 pub struct Encoder {
     heads: usize,
     dropout: f64,
+    causal: bool,
     in_projection: Linear,
     out_projection: Linear,
     linear1: Linear,
@@ -250,6 +251,7 @@ impl Encoder {
         Ok(Self {
             heads: of.heads,
             dropout: of.dropout,
+            causal: of.causal,
             in_projection: Linear::new(
                 attention.get((3 * d, d), "in_proj_weight")?,
                 Some(attention.get(3 * d, "in_proj_bias")?),
@@ -280,9 +282,19 @@ impl Encoder {
         };
         let (queries, keys, values) = (part(0)?, part(1)?, part(2)?);
         #[expect(clippy::cast_precision_loss, reason = "the size of a head")]
-        let scores = (queries.matmul(&keys.t()?.contiguous()?)? / (size as f64).sqrt())?;
+        let mut scores = (queries.matmul(&keys.t()?.contiguous()?)? / (size as f64).sqrt())?;
+        if self.causal {
+            scores = scores.broadcast_add(&later(length)?)?;
+        }
         let weights = drop(&ops::softmax(&scores, D::Minus1)?, self.dropout, pass)?;
         let attended = weights.matmul(&values)?.transpose(1, 2)?.contiguous()?;
         self.out_projection.forward(&attended.reshape((batch, length, dimension))?)
     }
+}
+
+/// [steps, steps]: −∞ where the column is a later step than the row, else 0.
+fn later(steps: usize) -> Result<Tensor> {
+    let entry = |place: usize| if place % steps > place / steps { f32::NEG_INFINITY } else { 0.0 };
+    let values: Vec<f32> = (0..steps * steps).map(entry).collect();
+    Tensor::from_vec(values, (steps, steps), &Device::Cpu)
 }

@@ -1,13 +1,11 @@
 //! PyTorch's optimisers on candle's variables. candle-nn has plain gradient descent and AdamW alone; the formulas are those of
 //! `torch.optim`'s single-tensor code, in its order.
 
-use std::collections::BTreeMap;
-
 use candle_core::backprop::GradStore;
 use candle_core::{Result, Tensor, Var};
 
 use crate::task::network::training::{Optimizer, Training};
-use crate::task::parameter::{Parameters, Value};
+use crate::task::parameter::Parameters;
 
 /// An optimiser and what it remembers of each variable.
 #[derive(Debug)]
@@ -70,31 +68,7 @@ impl Optimiser {
 
     /// The hyperparameters that it uses.
     pub fn read_back(&self) -> Parameters {
-        let text = |t: &str| Value::Text(t.to_owned());
-        let mut told = BTreeMap::from([
-            ("weight_decay", Value::Float(self.weight_decay)),
-            ("clip_norm", self.clip_norm.map_or(text("none"), Value::Float)),
-        ]);
-        match self.kind {
-            Optimizer::Sgd { momentum, nesterov } => told.extend([
-                ("optimizer", text("sgd")),
-                ("momentum", Value::Float(momentum)),
-                ("nesterov", Value::Bool(nesterov)),
-            ]),
-            Optimizer::Adam { beta1, beta2, eps, decoupled } => told.extend([
-                ("optimizer", text(if decoupled { "adamw" } else { "adam" })),
-                ("beta1", Value::Float(beta1)),
-                ("beta2", Value::Float(beta2)),
-                ("eps", Value::Float(eps)),
-            ]),
-            Optimizer::RmsProp { alpha, eps, momentum } => told.extend([
-                ("optimizer", text("rmsprop")),
-                ("alpha", Value::Float(alpha)),
-                ("eps", Value::Float(eps)),
-                ("momentum", Value::Float(momentum)),
-            ]),
-        }
-        told.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        self.kind.told(self.weight_decay, self.clip_norm)
     }
 }
 

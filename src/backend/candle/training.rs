@@ -3,15 +3,15 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use candle_core::{DType, Device, Result, Tensor, Var};
-use candle_nn::{VarBuilder, VarMap, loss};
+use candle_core::{D, DType, Device, Result, Tensor, Var};
+use candle_nn::{VarBuilder, VarMap, loss, ops};
 use ndarray::ArrayD;
 use rand_chacha::ChaCha8Rng;
 
 use super::layers::{self, Built, Pass};
 use super::optimizer::Optimiser;
 use crate::backend::network::{
-    Ask, Features, FirstStep, Loaded, Networks, Rows, Target, Trainable, Weights, checked,
+    Ask, Features, FirstStep, Loaded, Networks, NextTokens, Rows, Target, Trainable, Weights, checked,
 };
 use crate::data::random::stream;
 use crate::task::network::Case;
@@ -48,31 +48,53 @@ struct Data {
     case: Case,
     tensors: Vec<TensorDef>,
     features: Tensor,
-    target: Tensor,
+    /// None where it is the next token, which the features hold.
+    target: Option<Tensor>,
     seed: u64,
 }
 
 impl Data {
     fn new(ask: Ask<'_>) -> Result<Self> {
         let target = match ask.target {
-            Target::Classes(labels) => Tensor::new(labels, &Device::Cpu)?.to_dtype(DType::U32)?,
-            Target::Numbers(numbers) => Tensor::new(numbers, &Device::Cpu)?,
+            Target::Classes(labels) => Some(Tensor::new(labels, &Device::Cpu)?.to_dtype(DType::U32)?),
+            Target::Numbers(numbers) => Some(Tensor::new(numbers, &Device::Cpu)?),
+            Target::Next => None,
         };
-        let shape = [&[target.dim(0)?], &ask.case.form.example[..]].concat();
+        let example = &ask.case.form.example;
         let features = match ask.features {
-            Features::Numbers(values) => Tensor::from_vec(values, shape, &Device::Cpu)?,
-            Features::Tokens(tokens) => {
-                Tensor::from_vec(tokens, shape, &Device::Cpu)?.to_dtype(DType::U32)?
-            }
+            Features::Numbers(values) => Tensor::new(values, &Device::Cpu)?,
+            Features::Tokens(tokens) => Tensor::new(tokens, &Device::Cpu)?.to_dtype(DType::U32)?,
         };
+        let rows = features.elem_count() / example.iter().product::<usize>();
+        let features = features.reshape([&[rows], &example[..]].concat())?;
         let case = ask.case.clone();
         Ok(Self { tensors: case.network.tensors(), case, features, target, seed: ask.seed })
     }
 
+    /// What a network reads of some training rows, and what it is to answer.
     fn rows(&self, rows: &[i64]) -> Result<(Tensor, Tensor)> {
         let places = Tensor::new(rows, &Device::Cpu)?;
-        Ok((self.features.index_select(&places, 0)?, self.target.index_select(&places, 0)?))
+        let features = self.features.index_select(&places, 0)?;
+        match &self.target {
+            Some(target) => Ok((features, target.index_select(&places, 0)?)),
+            None => split(&features),
+        }
     }
+
+    /// Rows from outside as a tensor.
+    fn tensor(&self, rows: Rows<'_>, count: usize) -> Result<Tensor> {
+        let shape = [&[count], &self.case.form.example[..]].concat();
+        match rows {
+            Rows::Numbers(values) => Tensor::from_slice(values, shape, &Device::Cpu),
+            Rows::Tokens(tokens) => Tensor::from_slice(tokens, shape, &Device::Cpu)?.to_dtype(DType::U32),
+        }
+    }
+}
+
+/// Of rows [b, l] all tokens but the last of each [b, l - 1], and those that follow them [b · (l - 1)].
+fn split(rows: &Tensor) -> Result<(Tensor, Tensor)> {
+    let steps = rows.dim(1)? - 1;
+    Ok((rows.narrow(1, 0, steps)?, rows.narrow(1, 1, steps)?.flatten_all()?))
 }
 
 impl Loaded for Data {
@@ -118,10 +140,10 @@ impl<'d> Network<'d> {
         Ok(Self { data, variables, layers, optimiser, masks: RefCell::new(stream(data.seed, MASKS)) })
     }
 
-    /// Logits [b, outputs] of rows and their mean loss.
+    /// Logits [b, outputs] of rows, or [b · steps, outputs] of the tokens that follow others, and their mean loss.
     fn forward(&self, rows: &[i64], pass: &Pass<'_>) -> Result<(Tensor, Tensor)> {
         let (features, target) = self.data.rows(rows)?;
-        let logits = layers::forward(&self.layers, &features, pass)?;
+        let logits = layers::forward(&self.layers, &features, pass)?.flatten_to(D::Minus2)?;
         let loss = match target.dtype() {
             DType::U32 => loss::cross_entropy(&logits, &target)?,
             _ => loss::mse(&logits.squeeze(1)?, &target)?,
@@ -136,14 +158,27 @@ impl<'d> Network<'d> {
     }
 
     fn answer(&self, rows: Rows<'_>, count: usize) -> Result<Vec<f32>> {
-        let shape = [&[count], &self.data.case.form.example[..]].concat();
-        let features = match rows {
-            Rows::Numbers(values) => Tensor::from_slice(values, shape, &Device::Cpu)?,
-            Rows::Tokens(tokens) => Tensor::from_slice(tokens, shape, &Device::Cpu)?.to_dtype(DType::U32)?,
+        let mut features = self.data.tensor(rows, count)?;
+        if self.data.case.form.every_step {
+            features = split(&features)?.0;
+        }
+        layers::forward(&self.layers, &features, &EVALUATION)?.flatten_all()?.to_vec1()
+    }
+
+    fn tokens(&self, rows: Rows<'_>, count: usize, shown: &[i64]) -> Result<NextTokens> {
+        let (features, target) = split(&self.data.tensor(rows, count)?)?;
+        let logits = layers::forward(&self.layers, &features, &EVALUATION)?.flatten_to(1)?;
+        let told = ops::log_softmax(&logits, 1)?.gather(&target.unsqueeze(1)?, 1)?;
+        let answers = logits.argmax(1)?.to_vec1::<u32>()?;
+        let logits = match shown {
+            [] => Vec::new(),
+            _ => logits.index_select(&Tensor::new(shown, &Device::Cpu)?, 0)?.flatten_all()?.to_vec1()?,
         };
-        layers::forward(&self.layers, &features, &Pass { training: false, masks: None })?
-            .flatten_all()?
-            .to_vec1()
+        Ok(NextTokens {
+            log_probabilities: told.flatten_all()?.to_vec1()?,
+            answers: answers.into_iter().map(i64::from).collect(),
+            logits,
+        })
     }
 
     fn first(&self, rows: &[i64]) -> Result<FirstStep> {
@@ -165,19 +200,29 @@ impl<'d> Network<'d> {
     }
 }
 
+const EVALUATION: Pass<'_> = Pass { training: false, masks: None };
+
 impl Trainable for Network<'_> {
     fn step(&mut self, rows: &[i64], rate: f64) -> std::result::Result<f64, String> {
         self.train(rows, rate).map_err(text)
     }
 
     fn loss(&self, rows: &[i64]) -> std::result::Result<f64, String> {
-        let pass = Pass { training: false, masks: None };
-        let loss = self.forward(rows, &pass).and_then(|(_, loss)| loss.to_scalar::<f32>());
+        let loss = self.forward(rows, &EVALUATION).and_then(|(_, loss)| loss.to_scalar::<f32>());
         loss.map(f64::from).map_err(text)
     }
 
     fn predict(&self, rows: Rows<'_>, count: usize) -> std::result::Result<Vec<f32>, String> {
         self.answer(rows, count).map_err(text)
+    }
+
+    fn next_tokens(
+        &self,
+        rows: Rows<'_>,
+        count: usize,
+        shown: &[i64],
+    ) -> std::result::Result<NextTokens, String> {
+        self.tokens(rows, count, shown).map_err(text)
     }
 
     fn weights(&self) -> std::result::Result<Weights, String> {

@@ -31,9 +31,14 @@ pub fn compare(
         checks.extend([own(a.name, of_a), own(b.name, of_b)]);
     }
     let equal = steps_of_equal_bits(of_a, of_b);
+    let all = equal == of_a.losses.len() && equal == of_b.losses.len();
     let answers = of_a.initial_logits == of_b.initial_logits && of_a.logits == of_b.logits;
-    if equal == of_a.losses.len() && equal == of_b.losses.len() && answers {
-        let finding = format!("losses of {equal} steps and all logits equal in every bit");
+    if all && answers && of_a.next == of_b.next {
+        let answers = match of_b.next {
+            Some(_) => "log-probabilities and answers of all tokens",
+            None => "all logits",
+        };
+        let finding = format!("losses of {equal} steps and {answers} equal in every bit");
         checks.push(Check::agreement(EQUAL_BITS, finding));
         return checks;
     }
@@ -64,8 +69,10 @@ fn steps_of_equal_bits(a: &Evidence, b: &Evidence) -> usize {
 fn difference(a: &Evidence, b: &Evidence, equal: usize) -> String {
     match (a.losses.get(equal), b.losses.get(equal)) {
         (Some(x), Some(y)) => format!("the losses of step {} are {x} and {y}", equal + 1),
-        (None, None) if a.initial_logits != b.initial_logits => "the logits before training differ".to_owned(),
-        (None, None) => "the final logits differ".to_owned(),
+        (None, None) if a.initial_logits != b.initial_logits => {
+            "the logits before training differ".to_owned()
+        }
+        (None, None) => "the final answers differ".to_owned(),
         _ => format!("one side has {} steps and the other {}", a.losses.len(), b.losses.len()),
     }
 }

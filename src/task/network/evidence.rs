@@ -2,6 +2,8 @@
 
 use ndarray::Array2;
 
+use super::architecture::Form;
+use super::next_token::NextTokens;
 use crate::data::bundle::TEST_FEATURES;
 use crate::task::outputs::Outputs;
 use crate::task::{Problem, Scores, TaskError};
@@ -11,11 +13,13 @@ use crate::task::{Problem, Scores, TaskError};
 pub struct Evidence {
     /// The loss of every step.
     pub losses: Vec<f64>,
-    /// Of all test rows after the last epoch [m, outputs].
+    /// Of all test rows after the last epoch [m, outputs]; where the next token is predicted, of the places that are [`shown`].
     pub logits: Array2<f64>,
+    /// Where the next token is predicted, what was made of every one.
+    pub next: Option<NextTokens>,
     /// The wall time of each epoch's training, in nanoseconds.
     pub epoch_ns: Vec<i64>,
-    /// Of some test rows before training [r, outputs], in evaluation, by the same call as `logits`.
+    /// Of some test rows before training, in evaluation: as [`FirstStep::logits`].
     pub initial_logits: Array2<f64>,
     /// The first step, from the same weights and rows, with dropout off.
     pub first: FirstStep,
@@ -26,7 +30,7 @@ pub struct Evidence {
 /// A step that shows what it does.
 #[derive(Debug)]
 pub struct FirstStep {
-    /// The logits of its rows [b, outputs].
+    /// The logits of its rows [b, outputs]; where the next token is predicted, of the places that are [`shown`].
     pub logits: Array2<f64>,
     /// Their loss.
     pub loss: f64,
@@ -37,21 +41,26 @@ pub struct FirstStep {
 }
 
 impl Evidence {
-    /// Reads the outputs of a network with so many outputs a row.
+    /// Reads the outputs of a network with such outputs.
     ///
     /// # Errors
-    /// A tensor is missing, of another shape or type, or not finite.
-    pub fn read(problem: &Problem<'_>, outputs: &Outputs, width: usize) -> Result<Self, TaskError> {
+    /// A tensor is missing, of another shape or type, or not finite; or what is told of tokens contradicts itself.
+    pub fn read(problem: &Problem<'_>, outputs: &Outputs, form: &Form) -> Result<Self, TaskError> {
         let extent = |name: &'static str, axis: usize| {
             outputs.shape(name).map(|shape| shape.get(axis).copied().unwrap_or(0))
         };
         let vector = |name: &'static str| outputs.numbers(name, &[extent(name, 0)?]);
         let rows = problem.bundle.rows(TEST_FEATURES)?;
+        let few = |rows: usize| if form.every_step { shown(rows * form.answers()).count() } else { rows };
+        let (initial, rows, width) = (few(rows.min(INITIAL_ROWS)), few(rows), form.outputs);
+        let logits = outputs.matrix("logits", (rows, width))?;
+        let next = form.every_step.then(|| NextTokens::read(problem, outputs, logits.view())).transpose()?;
         Ok(Self {
             losses: vector("losses")?,
-            logits: outputs.matrix("logits", (rows, width))?,
+            logits,
+            next,
             epoch_ns: outputs.labels("epoch_ns", extent("epoch_ns", 0)?, 1..i64::MAX)?,
-            initial_logits: outputs.matrix("initial_logits", (rows.min(INITIAL_ROWS), width))?,
+            initial_logits: outputs.matrix("initial_logits", (initial, width))?,
             first: FirstStep {
                 logits: outputs.matrix("first_logits", (extent("first_logits", 0)?, width))?,
                 loss: outputs.numbers("first_loss", &[1])?[0],
@@ -70,12 +79,17 @@ impl Evidence {
     }
 }
 
-/// How many entries of a tensor's gradient are shown.
+/// How many entries of a tensor's gradient are shown, and of how many tokens the logits.
 pub const SHOWN: usize = 64;
 
-/// The places of the entries that are shown of a gradient with so many.
+/// The places of what is shown of so many.
 pub fn shown(entries: usize) -> impl Iterator<Item = usize> {
-    let count = entries.min(SHOWN);
+    spread(entries, SHOWN)
+}
+
+/// At most so many places, spread evenly over all.
+pub fn spread(entries: usize, most: usize) -> impl Iterator<Item = usize> {
+    let count = entries.min(most);
     (0..count).map(move |j| j * entries / count)
 }
 

@@ -194,6 +194,8 @@ pub struct TransformerEncoder {
     pub feed_forward: usize,
     /// Dropout, in its four places.
     pub dropout: f64,
+    /// Whether a step sees itself and earlier ones alone.
+    pub causal: bool,
 }
 
 /// A tensor of an architecture.

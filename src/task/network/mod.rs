@@ -8,6 +8,7 @@ pub mod contract;
 pub mod draws;
 pub mod evidence;
 pub mod layer;
+pub mod next_token;
 pub mod task;
 pub mod training;
 
@@ -57,7 +58,8 @@ pub fn form(bundle: &Bundle) -> Form {
         TargetKind::Next => manifest.vocabulary.unwrap_or(0),
     };
     let example = bundle.example_shape().unwrap_or_default();
-    Form { example, vocabulary: manifest.vocabulary, outputs }
+    let every_step = manifest.target == TargetKind::Next;
+    Form { example, vocabulary: manifest.vocabulary, outputs, every_step }
 }
 
 #[cfg(test)]

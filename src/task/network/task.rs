@@ -1,4 +1,4 @@
-//! A task that trains networks: what `image`, `sequence` and `forecast` are instances of.
+//! A task that trains networks: what `image`, `sequence`, `forecast` and `next_token` are instances of.
 
 use ndarray::Array1;
 
@@ -29,7 +29,7 @@ pub struct NetworkTask {
     /// Whether it takes rows of tokens.
     pub tokens: bool,
     /// The metrics that reports show first. The quality over seeds is the first.
-    pub headline: [&'static str; 2],
+    pub headline: &'static [&'static str],
     /// The default margin on its mean.
     pub margin: f64,
 }
@@ -46,8 +46,10 @@ impl Task for NetworkTask {
             learner: Learner::Network,
             dtypes: vec!["float32".to_owned()],
             primary_phases: PRIMARY_PHASES.map(str::to_owned).to_vec(),
-            headline_metrics: self.headline.map(str::to_owned).to_vec(),
-            lower_is_better: ["log_loss", "rmse", "mse", "mae", "training_loss"].map(str::to_owned).to_vec(),
+            headline_metrics: self.headline.iter().map(|name| (*name).to_owned()).collect(),
+            lower_is_better: ["log_loss", "perplexity", "rmse", "mse", "mae", "training_loss"]
+                .map(str::to_owned)
+                .to_vec(),
             algorithms: self.algorithms(),
         }
     }
@@ -76,14 +78,15 @@ impl Task for NetworkTask {
         outputs: &Outputs,
         scores: &mut Scores,
     ) -> Result<(), TaskError> {
-        let evidence = Evidence::read(problem, outputs, form(problem.bundle).outputs)?;
-        match self.target {
-            TargetKind::Continuous => {
+        let evidence = Evidence::read(problem, outputs, &form(problem.bundle))?;
+        match (self.target, &evidence.next) {
+            (_, Some(next)) => next.score(scores),
+            (TargetKind::Continuous, None) => {
                 let truth = problem.bundle.f64_vector(TEST_TARGET)?;
                 let predictions: Array1<f64> = evidence.logits.column(0).to_owned();
                 regression::score(&truth, &predictions.to_vec(), scores)?;
             }
-            TargetKind::Classes | TargetKind::Next => {
+            (TargetKind::Classes | TargetKind::Next, None) => {
                 classification::score_logits(
                     &problem.bundle.i64_vector(TEST_TARGET)?,
                     evidence.logits.view(),
@@ -118,7 +121,7 @@ impl Family for NetworkTask {
         baseline: Side<'_>,
     ) -> Result<Vec<Check>, TaskError> {
         let case = self.case(problem)?;
-        let read = |side: Side<'_>| Evidence::read(problem, side.outputs, case.form.outputs);
+        let read = |side: Side<'_>| Evidence::read(problem, side.outputs, &case.form);
         Ok(contract::compare(&case.network, (contender, baseline), (&read(contender)?, &read(baseline)?)))
     }
 }

@@ -3,10 +3,11 @@
 use ndarray::{Array2, array};
 use serde::Deserialize;
 
-use super::architecture::{Architecture, Form, IMAGE, Network, SEQUENCE};
+use super::architecture::{Architecture, Form, IMAGE, NEXT_TOKEN, Network, SEQUENCE};
 use super::contract::compare;
 use super::evidence::{Evidence, FirstStep};
-use super::layer::{Layer, Linear, Start};
+use super::layer::{Layer, Linear, Named, Start};
+use super::next_token::NextTokens;
 use super::{draws, training};
 use crate::data::bundle::TensorDtype;
 use crate::task::outputs::Outputs;
@@ -20,6 +21,7 @@ pub struct Reference {
     pub example_shape: Vec<usize>,
     pub vocabulary: Option<usize>,
     pub outputs: usize,
+    pub every_step: bool,
     pub hyperparameters: Parameters,
     pub trainable: usize,
     pub logits: Vec<Vec<f64>>,
@@ -40,7 +42,12 @@ impl Reference {
     }
 
     pub fn form(&self) -> Form {
-        Form { example: self.example_shape.clone(), vocabulary: self.vocabulary, outputs: self.outputs }
+        Form {
+            example: self.example_shape.clone(),
+            vocabulary: self.vocabulary,
+            outputs: self.outputs,
+            every_step: self.every_step,
+        }
     }
 
     pub fn network(&self) -> Network {
@@ -90,7 +97,7 @@ fn what_no_network_can_be_made_of_is_refused() {
         let architecture = IMAGE.iter().chain(SEQUENCE).find(|a| a.name() == name).unwrap();
         let defaults = architecture.parameters().into_iter().map(|p| (p.name, p.default));
         let changed = change.iter().map(|(name, value)| ((*name).to_owned(), Value::Int(*value)));
-        let form = Form { example: example.to_vec(), vocabulary, outputs: 2 };
+        let form = Form { example: example.to_vec(), vocabulary, outputs: 2, every_step: false };
         architecture.layers(&form, &defaults.chain(changed).collect()).unwrap_err()
     };
     let texts = [
@@ -102,6 +109,29 @@ fn what_no_network_can_be_made_of_is_refused() {
         refused("transformer_encoder", &[20], Some(9), &[("hidden", 30), ("heads", 4)]),
     ];
     insta::assert_debug_snapshot!(texts);
+}
+
+#[test]
+fn what_sees_the_next_token_predicts_none() {
+    let form = Form { example: vec![9], vocabulary: Some(5), outputs: 5, every_step: true };
+    assert_eq!(form.answers(), 8);
+    for architecture in NEXT_TOKEN {
+        let mut parameters: Parameters =
+            architecture.parameters().into_iter().map(|p| (p.name, p.default)).collect();
+        let network = architecture.layers(&form, &parameters).unwrap();
+        let sees_all = |(_, layer): &Named| match layer {
+            Layer::LastStates { .. } | Layer::AdditiveAttention { .. } | Layer::MeanOverTime => true,
+            Layer::Sequential(layers) => {
+                layers.iter().any(|(_, layer)| matches!(layer, Layer::TransformerEncoder(e) if !e.causal))
+            }
+            _ => false,
+        };
+        assert!(!network.layers.iter().any(sees_all), "{architecture:?}");
+        if parameters.insert("bidirectional".to_owned(), Value::Bool(true)).is_some() {
+            let refused = architecture.layers(&form, &parameters).unwrap_err();
+            assert_eq!(refused, "a bidirectional network sees the token that it is to predict");
+        }
+    }
 }
 
 #[test]
@@ -150,6 +180,23 @@ fn rates_follow_their_schedule() {
     assert_eq!(rates("cosine"), ["1.000000", "0.853553", "0.500000", "0.146447"]);
 }
 
+#[test]
+fn an_optimiser_tells_the_hyperparameters_that_it_was_made_of() {
+    for optimizer in ["sgd", "adam", "adamw", "rmsprop"] {
+        let mut parameters = Reference::all()[0].hyperparameters();
+        parameters.extend([
+            ("optimizer".to_owned(), Value::Text(optimizer.to_owned())),
+            ("momentum".to_owned(), Value::Float(0.7)),
+            ("beta1".to_owned(), Value::Float(0.8)),
+            ("weight_decay".to_owned(), Value::Float(0.01)),
+            ("clip_norm".to_owned(), Value::Float(2.0)),
+        ]);
+        let training = training::Training::read(&parameters).unwrap();
+        let told = training.optimizer.told(training.weight_decay, training.clip_norm);
+        assert!(told.len() >= 5 && told.iter().all(|(name, value)| parameters[name] == *value), "{told:?}");
+    }
+}
+
 /// A network of one affine map, and what somebody handed in of it.
 fn network(dropout: f64) -> Network {
     let layers =
@@ -161,6 +208,7 @@ fn evidence() -> Evidence {
     Evidence {
         losses: vec![0.7, 0.6, 0.5],
         logits: array![[1.0, 2.0], [3.0, 4.0]],
+        next: None,
         epoch_ns: vec![1],
         initial_logits: array![[0.1, -0.1], [0.2, 0.0]],
         first: FirstStep {
@@ -207,7 +255,25 @@ fn kernels_that_promise_equal_bits_are_held_to_it() {
     let found = refused(0.0, SAME, |e| e.initial_logits[[0, 0]] = 1.5);
     assert!(found[0].ends_with("the logits before training differ"), "{found:?}");
     let found = refused(0.0, SAME, |e| e.logits[[0, 0]] = 1.5);
-    assert!(found[0].ends_with("the final logits differ"), "{found:?}");
+    assert!(found[0].ends_with("the final answers differ"), "{found:?}");
+}
+
+#[test]
+fn equal_bits_of_next_tokens_are_those_of_all() {
+    let told = |log_probability: f64| {
+        let (log_probabilities, answers) = (vec![log_probability, -0.5], vec![3, 4]);
+        Some(NextTokens { log_probabilities, answers, truth: vec![3, 4] })
+    };
+    let compared = |ours: Option<NextTokens>| {
+        let outputs = Outputs::default();
+        let (a, b) = (Evidence { next: ours, ..evidence() }, Evidence { next: told(-0.25), ..evidence() });
+        let side = |name| Side { name, outputs: &outputs, kernels: SAME[0] };
+        compare(&network(0.0), (side("rust/a"), side("python/b")), (&a, &b)).pop().unwrap()
+    };
+    let same = compared(told(-0.25));
+    assert!(same.agrees && same.finding.contains("log-probabilities and answers of all tokens"), "{same:?}");
+    let other = compared(told(-0.25_f64.next_up()));
+    assert!(!other.agrees && other.finding.ends_with("the final answers differ"), "{other:?}");
 }
 
 #[test]

@@ -61,6 +61,37 @@ pub enum Optimizer {
     },
 }
 
+impl Optimizer {
+    /// The hyperparameters of an optimiser that computes with this, as a native framework reads them back.
+    pub fn told(self, weight_decay: f64, clip_norm: Option<f64>) -> Parameters {
+        let text = |t: &str| Value::Text(t.to_owned());
+        let mut told = vec![
+            ("weight_decay", Value::Float(weight_decay)),
+            ("clip_norm", clip_norm.map_or(text("none"), Value::Float)),
+        ];
+        told.extend(match self {
+            Self::Sgd { momentum, nesterov } => vec![
+                ("optimizer", text("sgd")),
+                ("momentum", Value::Float(momentum)),
+                ("nesterov", Value::Bool(nesterov)),
+            ],
+            Self::Adam { beta1, beta2, eps, decoupled } => vec![
+                ("optimizer", text(if decoupled { "adamw" } else { "adam" })),
+                ("beta1", Value::Float(beta1)),
+                ("beta2", Value::Float(beta2)),
+                ("eps", Value::Float(eps)),
+            ],
+            Self::RmsProp { alpha, eps, momentum } => vec![
+                ("optimizer", text("rmsprop")),
+                ("alpha", Value::Float(alpha)),
+                ("eps", Value::Float(eps)),
+                ("momentum", Value::Float(momentum)),
+            ],
+        });
+        told.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
+}
+
 /// How the learning rate falls, from epoch to epoch.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Schedule {

@@ -255,6 +255,12 @@ impl Encoder {
     }
 
     fn fused(&self, x: &Tensor) -> Tensor {
+        // As `generate_square_subsequent_mask` and `MultiheadAttention.merge_masks` make it: one for every row and head, of type 2.
+        let mask = self.of.causal.then(|| {
+            let (batch, length) = (x.size()[0], x.size()[1]);
+            let mask = Tensor::full([length, length], f64::NEG_INFINITY, (x.kind(), x.device())).triu(1);
+            mask.view([1, 1, length, length]).expand([batch, size(self.of.heads), -1, -1], false)
+        });
         Tensor::internal_transformer_encoder_layer_fwd(
             x,
             size(self.of.dimension),
@@ -274,8 +280,8 @@ impl Encoder {
             &self.linear1.1,
             &self.linear2.0,
             &self.linear2.1,
-            None::<&Tensor>,
-            None,
+            mask.as_ref(),
+            mask.as_ref().map(|_| 2),
         )
     }
 
@@ -298,7 +304,7 @@ impl Encoder {
             &part(2),
             None::<&Tensor>,
             share,
-            false,
+            self.of.causal,
             None,
             false,
         );

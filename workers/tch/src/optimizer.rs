@@ -3,7 +3,7 @@
 //! (`_single_tensor_adam`) is written out here.
 
 use benchrun::task::network::training::{Optimizer as Kind, Training};
-use benchrun::task::parameter::{Parameters, Value};
+use benchrun::task::parameter::Parameters;
 use tch::nn::{self, OptimizerConfig, VarStore};
 use tch::{Kind as Type, Tensor};
 
@@ -72,31 +72,7 @@ impl Optimiser {
 
     /// The hyperparameters that it uses.
     pub fn read_back(&self) -> Parameters {
-        let text = |t: &str| Value::Text(t.to_owned());
-        let mut told = vec![
-            ("weight_decay", Value::Float(self.weight_decay)),
-            ("clip_norm", self.clip_norm.map_or(text("none"), Value::Float)),
-        ];
-        told.extend(match self.kind {
-            Kind::Sgd { momentum, nesterov } => vec![
-                ("optimizer", text("sgd")),
-                ("momentum", Value::Float(momentum)),
-                ("nesterov", Value::Bool(nesterov)),
-            ],
-            Kind::Adam { beta1, beta2, eps, decoupled } => vec![
-                ("optimizer", text(if decoupled { "adamw" } else { "adam" })),
-                ("beta1", Value::Float(beta1)),
-                ("beta2", Value::Float(beta2)),
-                ("eps", Value::Float(eps)),
-            ],
-            Kind::RmsProp { alpha, eps, momentum } => vec![
-                ("optimizer", text("rmsprop")),
-                ("alpha", Value::Float(alpha)),
-                ("eps", Value::Float(eps)),
-                ("momentum", Value::Float(momentum)),
-            ],
-        });
-        told.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+        self.kind.told(self.weight_decay, self.clip_norm)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use benchrun::backend::network::{
-    Ask, Features, FirstStep, Loaded, Networks, Rows, Target, Trainable, Weights, checked,
+    Ask, Features, FirstStep, Loaded, Networks, NextTokens, Rows, Target, Trainable, Weights, checked,
 };
 use benchrun::task::network::Case;
 use benchrun::task::network::layer::{Layer, TensorDef};
@@ -28,7 +28,7 @@ impl Networks for Tch {
             "cuda" => return Err("CUDA is not available to this libtorch on this machine".to_owned()),
             other => return Err(format!("tch computes on cpu or cuda, not on {other}")),
         };
-        Ok(Box::new(Data::new(ask, device)))
+        Ok(Box::new(Data::new(&ask, device)))
     }
 }
 
@@ -38,28 +38,30 @@ struct Data {
     /// Every tensor, in the order of PyTorch's modules.
     tensors: Vec<TensorDef>,
     features: Tensor,
-    target: Tensor,
+    /// None where it is the next token, which the features hold.
+    target: Option<Tensor>,
     seed: i64,
     device: Device,
     threads: usize,
 }
 
 impl Data {
-    fn new(ask: Ask<'_>, device: Device) -> Self {
+    fn new(ask: &Ask<'_>, device: Device) -> Self {
         let target = match &ask.target {
-            Target::Classes(labels) => Tensor::from_slice(labels),
-            Target::Numbers(numbers) => Tensor::from_slice(numbers),
+            Target::Classes(labels) => Some(Tensor::from_slice(labels)),
+            Target::Numbers(numbers) => Some(Tensor::from_slice(numbers)),
+            Target::Next => None,
         };
         let features = match &ask.features {
             Features::Numbers(values) => Tensor::from_slice(values),
             Features::Tokens(tokens) => Tensor::from_slice(tokens),
         };
         let case = ask.case.clone();
-        let shape = shape(target.size()[0], &case);
+        let shape = shape(-1, &case);
         Self {
             tensors: Layer::Sequential(case.network.layers.clone()).tensors(""),
             features: features.view(&shape[..]).to_device(device),
-            target: target.to_device(device),
+            target: target.map(|target| target.to_device(device)),
             // In 63 bits, which both of PyTorch's interfaces take alike.
             seed: (ask.seed & (u64::MAX >> 1)).cast_signed(),
             case,
@@ -67,6 +69,12 @@ impl Data {
             threads: ask.threads,
         }
     }
+}
+
+/// Of rows [b, l] all tokens but the last of each [b, l - 1], and those that follow them [b · (l - 1)].
+fn split(rows: &Tensor) -> (Tensor, Tensor) {
+    let steps = rows.size()[1] - 1;
+    (rows.narrow(1, 0, steps), rows.narrow(1, 1, steps).flatten(0, -1))
 }
 
 /// The extents of so many examples.
@@ -137,12 +145,28 @@ impl<'d> Network<'d> {
         Ok(Self { data, _store: store, tensors, layers, optimiser })
     }
 
-    /// Logits [b, outputs] of training rows, and their mean loss.
+    /// Rows from outside, on the device.
+    fn rows(&self, rows: Rows<'_>, count: usize) -> Tensor {
+        let features = match rows {
+            Rows::Numbers(values) => Tensor::from_slice(values),
+            Rows::Tokens(tokens) => Tensor::from_slice(tokens),
+        };
+        let shape = shape(i64::try_from(count).unwrap_or(i64::MAX), &self.data.case);
+        features.view(&shape[..]).to_device(self.data.device)
+    }
+
+    /// Logits [b, outputs] of training rows, or [b · steps, outputs] of the tokens that follow others, and their mean loss.
     fn forward(&self, rows: &[i64], pass: Pass) -> (Tensor, Tensor) {
         let places = Tensor::from_slice(rows).to_device(self.data.device);
         let features = self.data.features.index_select(0, &places);
-        let target = self.data.target.index_select(0, &places);
-        let logits = layers::forward(&self.layers, &features, pass);
+        let (features, target) = match &self.data.target {
+            Some(target) => (features, target.index_select(0, &places)),
+            None => split(&features),
+        };
+        let mut logits = layers::forward(&self.layers, &features, pass);
+        if self.data.target.is_none() {
+            logits = logits.flatten(0, 1);
+        }
         let loss = if target.kind() == Kind::Int64 {
             logits.cross_entropy_loss(&target, None::<&Tensor>, Reduction::Mean, -100, 0.0)
         } else {
@@ -152,9 +176,16 @@ impl<'d> Network<'d> {
     }
 }
 
+fn flat(tensor: &Tensor) -> Tensor {
+    tensor.to_device(Device::Cpu).contiguous().view(-1)
+}
+
 fn values(tensor: &Tensor) -> Result<Vec<f32>, String> {
-    let flat = tensor.to_device(Device::Cpu).contiguous().view(-1);
-    Vec::try_from(flat).map_err(|e: tch::TchError| e.to_string())
+    Vec::try_from(flat(tensor)).map_err(|e: tch::TchError| e.to_string())
+}
+
+fn whole(tensor: &Tensor) -> Result<Vec<i64>, String> {
+    Vec::try_from(flat(tensor)).map_err(|e: tch::TchError| e.to_string())
 }
 
 const TRAINING: Pass = Pass { training: true, drops: true };
@@ -172,13 +203,25 @@ impl Trainable for Network<'_> {
     }
 
     fn predict(&self, rows: Rows<'_>, count: usize) -> Result<Vec<f32>, String> {
-        let features = match rows {
-            Rows::Numbers(values) => Tensor::from_slice(values),
-            Rows::Tokens(tokens) => Tensor::from_slice(tokens),
-        };
-        let shape = shape(i64::try_from(count).unwrap_or(i64::MAX), &self.data.case);
-        let features = features.view(&shape[..]).to_device(self.data.device);
+        let mut features = self.rows(rows, count);
+        if self.data.case.form.every_step {
+            features = split(&features).0;
+        }
         values(&tch::no_grad(|| layers::forward(&self.layers, &features, EVALUATION)))
+    }
+
+    fn next_tokens(&self, rows: Rows<'_>, count: usize, shown: &[i64]) -> Result<NextTokens, String> {
+        let (features, target) = split(&self.rows(rows, count));
+        tch::no_grad(|| {
+            let logits = layers::forward(&self.layers, &features, EVALUATION).flatten(0, 1);
+            let log_probabilities = logits.log_softmax(1, None).gather(1, &target.unsqueeze(1), false);
+            let places = Tensor::from_slice(shown).to_device(self.data.device);
+            Ok(NextTokens {
+                log_probabilities: values(&log_probabilities)?,
+                answers: whole(&logits.argmax(1, false))?,
+                logits: values(&logits.index_select(0, &places))?,
+            })
+        })
     }
 
     fn weights(&self) -> Result<Weights, String> {

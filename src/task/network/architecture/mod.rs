@@ -38,8 +38,10 @@ pub struct Form {
     pub example: Vec<usize>,
     /// The number of tokens, where examples are made of them.
     pub vocabulary: Option<usize>,
-    /// The number of outputs: classes, or 1 for a number.
+    /// The number of outputs: classes, or 1 for a number, or tokens where the next is predicted.
     pub outputs: usize,
+    /// Whether a network answers at every step what follows there. A row has one token more than it reads then.
+    pub every_step: bool,
 }
 
 impl Form {
@@ -57,10 +59,15 @@ impl Form {
         }
     }
 
+    /// The number of answers that a network gives of one example.
+    pub fn answers(&self) -> usize {
+        if self.every_step { self.example.iter().product::<usize>().saturating_sub(1) } else { 1 }
+    }
+
     /// The steps of a sequence of tokens.
     fn steps(&self) -> Result<usize, String> {
         match self.example[..] {
-            [steps] => Ok(steps),
+            [tokens] => Ok(tokens.saturating_sub(usize::from(self.every_step))),
             _ => Err(format!("it wants sequences of tokens, but an example is {:?}", self.example)),
         }
     }
@@ -131,6 +138,10 @@ pub const SEQUENCE: &[&dyn Architecture] = &[
     &recurrent::AttentionLstm,
     &transformer::TransformerEncoderNetwork,
 ];
+
+/// The architectures of the task `next_token`: those that see nothing of what follows.
+pub const NEXT_TOKEN: &[&dyn Architecture] =
+    &[&recurrent::RNN, &recurrent::LSTM, &recurrent::GRU, &transformer::TransformerEncoderNetwork];
 
 /// A layer with a name.
 fn named(name: &str, layer: Layer) -> Named {

@@ -1,7 +1,7 @@
 //! Recurrent networks: Elman's, LSTM, GRU, and an LSTM with attention over its outputs.
 //!
 //! Tokens go through an embedding first; a series of numbers goes in as it is. The last states (both directions side by side), or the
-//! outputs weighed by attention, go through dropout and an affine map.
+//! outputs weighed by attention, go through dropout and an affine map; where the next token is predicted, the states of every step do.
 
 use super::{Architecture, Form, Network, count, dropout, named, number, plain};
 use crate::task::network::layer::{Cell, Layer, Linear, Named, Recurrent};
@@ -51,9 +51,14 @@ impl Architecture for LastState {
         let (mut layers, recurrent) = recurrent(self.cell, form, parameters)?;
         let directions = recurrent.directions();
         let states = recurrent.hidden * directions;
+        if form.every_step && directions > 1 {
+            return Err("a bidirectional network sees the token that it is to predict".to_owned());
+        }
+        layers.push(named("recurrent", Layer::Recurrent(recurrent)));
+        if !form.every_step {
+            layers.push(plain(Layer::LastStates { directions }));
+        }
         layers.extend([
-            named("recurrent", Layer::Recurrent(recurrent)),
-            plain(Layer::LastStates { directions }),
             plain(Layer::Dropout(number(parameters, "dropout")?)),
             named("head", Layer::Linear(Linear::new(states, form.outputs))),
         ]);

@@ -1,6 +1,7 @@
 //! The encoder of Vaswani et al. (2017), Attention is all you need, NeurIPS, as a model of sequences: `torch.nn.TransformerEncoder` with
 //! sinusoidal positions, the mean over the steps, and an affine map. Normalisation comes after each part, as in the paper; embeddings are not
-//! scaled by the root of the dimension, since they begin with deviation 1.
+//! scaled by the root of the dimension, since they begin with deviation 1. Where the next token is predicted each step sees itself and earlier
+//! ones alone, and the affine map answers at every step.
 
 use super::{Architecture, Form, Network, count, dropout, named, number, plain};
 use crate::task::network::layer::{Layer, Linear, Named, TransformerEncoder};
@@ -53,18 +54,21 @@ impl Architecture for TransformerEncoderNetwork {
                 (named("input", Layer::Linear(Linear::new(channels, dimension))), steps)
             }
         };
-        let encoder =
-            Layer::TransformerEncoder(TransformerEncoder { dimension, heads, feed_forward, dropout });
+        let causal = form.every_step;
+        let encoder = TransformerEncoder { dimension, heads, feed_forward, dropout, causal };
+        let encoder = Layer::TransformerEncoder(encoder);
         let encoders: Vec<Named> =
             (0..count(parameters, "layers")?).map(|i| named(&i.to_string(), encoder.clone())).collect();
-        let layers = vec![
+        let mut layers = vec![
             input,
             plain(Layer::Positions { length, dimension }),
             plain(Layer::Dropout(dropout)),
             named("encoder.layers", Layer::Sequential(encoders)),
-            plain(Layer::MeanOverTime),
-            named("head", Layer::Linear(Linear::new(dimension, form.outputs))),
         ];
+        if !form.every_step {
+            layers.push(plain(Layer::MeanOverTime));
+        }
+        layers.push(named("head", Layer::Linear(Linear::new(dimension, form.outputs))));
         Ok(Network { layers })
     }
 }
