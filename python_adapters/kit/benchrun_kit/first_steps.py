@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .draws import Draws, moved
+from .draws import Batch, Draws, moved
 from .interface import Network
 
 #: Entries that are shown of one gradient.
@@ -23,11 +23,11 @@ ULPS = {"float32": 1, "bfloat16": 1 << 16}
 
 
 def first_steps(
-    network: Network, draws: Draws, batches: Sequence[np.ndarray], dtype: str, seed: int
+    network: Network, draws: Draws, batches: Sequence[Batch], dtype: str, seed: int
 ) -> dict[str, np.ndarray]:
-    """The raw outputs `first_…` and `envelope`; `batches` are the rows that the steps were given."""
+    """The raw outputs `first_…` and `envelope`; `batches` are those that the steps were given."""
     network.build(draws.weights)
-    logits, loss, gradients = network.first_step(batches[0])
+    logits, loss, gradients = network.first_step(*batches[0])
     shown = [entries(gradients[name]) for name in sorted(gradients)]
     norms = [norm(gradients[name]) for name in sorted(gradients)]
     del gradients
@@ -53,9 +53,7 @@ def norm(gradient: np.ndarray) -> float:
     return math.sqrt(np.einsum("i,i->", flat, flat, dtype=np.float64))
 
 
-def envelope(
-    network: Network, draws: Draws, batches: Sequence[np.ndarray], dtype: str, seed: int
-) -> np.ndarray:
+def envelope(network: Network, draws: Draws, batches: Sequence[Batch], dtype: str, seed: int) -> np.ndarray:
     """Losses [3, K] of the first K steps from weights moved by a unit in the last place of `dtype`."""
     losses = np.empty((MOVED, len(batches)))
     for draw in range(MOVED):
@@ -64,6 +62,7 @@ def envelope(
         )
         network.build(weights)
         losses[draw] = [
-            network.step(rows, float(rate)) for rows, rate in zip(batches, draws.rates, strict=False)
+            network.step(rows, float(rate), moves)
+            for (rows, moves), rate in zip(batches, draws.rates, strict=False)
         ]
     return losses

@@ -3,18 +3,19 @@
 use std::collections::BTreeMap;
 
 use benchrun::backend::network::{
-    Ask, Features, FirstStep, Loaded, Networks, Rows, Target, Trainable, Weights, checked,
+    Ask, Batch, Features, FirstStep, Loaded, Networks, Rows, Target, Trainable, Weights, checked, places,
 };
 use benchrun::task::network::Case;
 use benchrun::task::network::layer::{Layer, TensorDef};
+use benchrun::task::network::precision::Precision;
 use benchrun::task::parameter::Parameters;
-use benchrun::worker::protocol::KERNELS;
+use benchrun::worker::protocol::{CPU, CUDA, KERNELS};
 use ndarray::ArrayD;
 use tch::nn::VarStore;
 use tch::{Cuda, Device, Kind, Reduction, Tensor};
 
 use super::layers::{self, Built, Pass, Tensors};
-use super::optimizer::Optimiser;
+use super::optimizer::{self, Optimiser};
 
 /// tch as a framework that trains networks.
 #[derive(Debug)]
@@ -23,13 +24,45 @@ pub struct Tch;
 impl Networks for Tch {
     fn load(&self, ask: Ask<'_>) -> Result<Box<dyn Loaded>, String> {
         let device = match ask.device {
-            "cpu" => Device::Cpu,
-            "cuda" if Cuda::is_available() => Device::Cuda(0),
-            "cuda" => return Err("CUDA is not available to this libtorch on this machine".to_owned()),
+            CPU => Device::Cpu,
+            CUDA => cuda()?,
             other => return Err(format!("tch computes on cpu or cuda, not on {other}")),
         };
-        Ok(Box::new(Data::new(ask, device)))
+        optimizer::check(&ask.case.training, ask.precision)?;
+        let data = Data::new(ask, device);
+        data.wait();
+        Ok(Box::new(data))
     }
+}
+
+/// The first CUDA device.
+///
+/// # Errors
+/// Why there is none: a first tensor on it tells.
+fn cuda() -> Result<Device, String> {
+    let device = Device::Cuda(0);
+    let first = Tensor::f_zeros([1], (Kind::Float, device));
+    first.map_err(|error| {
+        let told = error.to_string();
+        let reason = told.lines().next().unwrap_or_default();
+        let reason = reason.split(". ").next().unwrap_or_default().trim_end_matches('.');
+        format!("no CUDA device is there: {reason}")
+    })?;
+    // The fastest kernel of a trial would be another one every time.
+    Cuda::cudnn_set_benchmark(false);
+    Ok(device)
+}
+
+/// What NVIDIA's libraries were told; of cuDNN's deterministic kernels tch can neither set nor read anything.
+fn of_cuda() -> [(&'static str, String); 5] {
+    let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| "none".to_owned());
+    [
+        ("cudnn", tch::utils::version_cudnn().to_string()),
+        ("cudnn_benchmark", "false".to_owned()),
+        ("cudnn_deterministic", "tch cannot set it".to_owned()),
+        ("cublas_workspace_config", variable("CUBLAS_WORKSPACE_CONFIG")),
+        ("nvidia_tf32_override", variable("NVIDIA_TF32_OVERRIDE")),
+    ]
 }
 
 /// The data of a trial, on the device.
@@ -41,6 +74,7 @@ struct Data {
     target: Tensor,
     seed: i64,
     device: Device,
+    precision: Precision,
     threads: usize,
 }
 
@@ -50,8 +84,9 @@ impl Data {
             Target::Classes(labels) => Tensor::from_slice(labels),
             Target::Numbers(numbers) => Tensor::from_slice(numbers),
         };
+        let kind = kind(ask.precision);
         let features = match &ask.features {
-            Features::Numbers(values) => Tensor::from_slice(values),
+            Features::Numbers(values) => Tensor::from_slice(values).to_kind(kind),
             Features::Tokens(tokens) => Tensor::from_slice(tokens),
         };
         let case = ask.case.clone();
@@ -64,8 +99,16 @@ impl Data {
             seed: (ask.seed & (u64::MAX >> 1)).cast_signed(),
             case,
             device,
+            precision: ask.precision,
             threads: ask.threads,
         }
+    }
+}
+
+fn kind(precision: Precision) -> Kind {
+    match precision {
+        Precision::Float32 => Kind::Float,
+        Precision::Bfloat16 => Kind::BFloat16,
     }
 }
 
@@ -75,11 +118,41 @@ fn shape(count: i64, case: &Case) -> Vec<i64> {
     std::iter::once(count).chain(example).collect()
 }
 
+impl Data {
+    /// Until the device has done all that it was told; steps and answers wait by reading their results.
+    fn wait(&self) {
+        if let Device::Cuda(number) = self.device {
+            Cuda::synchronize(i64::try_from(number).unwrap_or_default());
+        }
+    }
+
+    /// The images of a batch, each moved as it was drawn. Nothing but copies.
+    fn moved(&self, images: &Tensor, moves: &[[i64; 3]]) -> Tensor {
+        let [_, channels, height, width] = images.size()[..] else { return images.shallow_clone() };
+        let border = i64::try_from(self.case.training.shift).unwrap_or_default();
+        let (mut rows, mut columns) = (Vec::new(), Vec::new());
+        for of_image in moves {
+            let [of_rows, of_columns] = places(*of_image, [height, width], border);
+            rows.extend(of_rows);
+            columns.extend(of_columns);
+        }
+        let index = |places: &Tensor, shape: [i64; 4]| Some(places.view(shape).to_device(self.device));
+        let all = |count| Tensor::arange(count, (Kind::Int64, Device::Cpu));
+        images.constant_pad_nd([border; 4]).index(&[
+            index(&all(images.size()[0]), [-1, 1, 1, 1]),
+            index(&all(channels), [1, -1, 1, 1]),
+            index(&Tensor::from_slice(&rows), [-1, 1, height, 1]),
+            index(&Tensor::from_slice(&columns), [-1, 1, 1, width]),
+        ])
+    }
+}
+
 impl Loaded for Data {
     fn build(&self, weights: &Weights) -> Result<Box<dyn Trainable + '_>, String> {
         let values = checked(&self.tensors, weights)?;
         tch::manual_seed(self.seed);
         let network = Network::new(self, &values).map_err(|e| e.to_string())?;
+        self.wait();
         Ok(Box::new(network))
     }
 
@@ -87,7 +160,11 @@ impl Loaded for Data {
         let libtorch = env!("BENCHRUN_LIBTORCH");
         let mut facts = BTreeMap::from([("libtorch".to_owned(), libtorch.to_owned())]);
         if self.device == Device::Cpu && self.threads == 1 {
-            facts.insert(KERNELS.to_owned(), format!("libtorch {libtorch}, float32, one CPU thread"));
+            let dtype = self.precision.name();
+            facts.insert(KERNELS.to_owned(), format!("libtorch {libtorch}, {dtype}, one CPU thread"));
+        }
+        if self.device != Device::Cpu {
+            facts.extend(of_cuda().map(|(name, value)| (name.to_owned(), value)));
         }
         facts
     }
@@ -110,7 +187,8 @@ struct Network<'d> {
 
 impl<'d> Network<'d> {
     fn new(data: &'d Data, weights: &[&ArrayD<f32>]) -> Result<Self, tch::TchError> {
-        let store = VarStore::new(data.device);
+        let mut store = VarStore::new(data.device);
+        store.set_kind(kind(data.precision));
         let root = store.root();
         let mut tensors = Tensors::new();
         let mut parameters = Vec::new();
@@ -128,7 +206,7 @@ impl<'d> Network<'d> {
                 parameters.push(variable.shallow_clone());
                 variable
             } else {
-                values.to_device(data.device)
+                values.to_device(data.device).to_kind(kind(data.precision))
             };
             tensors.insert(tensor.name.clone(), held);
         }
@@ -138,11 +216,14 @@ impl<'d> Network<'d> {
     }
 
     /// Logits [b, outputs] of training rows, and their mean loss.
-    fn forward(&self, rows: &[i64], pass: Pass) -> (Tensor, Tensor) {
-        let places = Tensor::from_slice(rows).to_device(self.data.device);
-        let features = self.data.features.index_select(0, &places);
+    fn forward(&self, batch: Batch<'_>, pass: Pass) -> (Tensor, Tensor) {
+        let places = Tensor::from_slice(batch.rows).to_device(self.data.device);
+        let mut features = self.data.features.index_select(0, &places);
+        if !batch.moves.is_empty() {
+            features = self.data.moved(&features, batch.moves);
+        }
         let target = self.data.target.index_select(0, &places);
-        let logits = layers::forward(&self.layers, &features, pass);
+        let logits = layers::forward(&self.layers, &features, pass).to_kind(Kind::Float);
         let loss = if target.kind() == Kind::Int64 {
             logits.cross_entropy_loss(&target, None::<&Tensor>, Reduction::Mean, -100, 0.0)
         } else {
@@ -153,7 +234,7 @@ impl<'d> Network<'d> {
 }
 
 fn values(tensor: &Tensor) -> Result<Vec<f32>, String> {
-    let flat = tensor.to_device(Device::Cpu).contiguous().view(-1);
+    let flat = tensor.to_kind(Kind::Float).to_device(Device::Cpu).contiguous().view(-1);
     Vec::try_from(flat).map_err(|e: tch::TchError| e.to_string())
 }
 
@@ -161,19 +242,21 @@ const TRAINING: Pass = Pass { training: true, drops: true };
 const EVALUATION: Pass = Pass { training: false, drops: false };
 
 impl Trainable for Network<'_> {
-    fn step(&mut self, rows: &[i64], rate: f64) -> Result<f64, String> {
-        let (_, loss) = self.forward(rows, TRAINING);
+    fn step(&mut self, batch: Batch<'_>, rate: f64) -> Result<f64, String> {
+        let (_, loss) = self.forward(batch, TRAINING);
         self.optimiser.step(&loss, rate);
         Ok(loss.double_value(&[]))
     }
 
     fn loss(&self, rows: &[i64]) -> Result<f64, String> {
-        Ok(tch::no_grad(|| self.forward(rows, EVALUATION).1.double_value(&[])))
+        let batch = Batch { rows, moves: &[] };
+        Ok(tch::no_grad(|| self.forward(batch, EVALUATION).1.double_value(&[])))
     }
 
     fn predict(&self, rows: Rows<'_>, count: usize) -> Result<Vec<f32>, String> {
+        let kind = kind(self.data.precision);
         let features = match rows {
-            Rows::Numbers(values) => Tensor::from_slice(values),
+            Rows::Numbers(values) => Tensor::from_slice(values).to_kind(kind),
             Rows::Tokens(tokens) => Tensor::from_slice(tokens),
         };
         let shape = shape(i64::try_from(count).unwrap_or(i64::MAX), &self.data.case);
@@ -189,8 +272,8 @@ impl Trainable for Network<'_> {
         self.data.tensors.iter().map(of).collect()
     }
 
-    fn first_step(&mut self, rows: &[i64]) -> Result<FirstStep, String> {
-        let (logits, loss) = self.forward(rows, Pass { training: true, drops: false });
+    fn first_step(&mut self, batch: Batch<'_>) -> Result<FirstStep, String> {
+        let (logits, loss) = self.forward(batch, Pass { training: true, drops: false });
         let trainable: Vec<&TensorDef> = self.data.tensors.iter().filter(|t| t.trainable).collect();
         let parameters: Vec<&Tensor> = trainable.iter().map(|t| &self.tensors[&t.name]).collect();
         let gradients = Tensor::run_backward(&[&loss], &parameters, false, false);
@@ -201,6 +284,13 @@ impl Trainable for Network<'_> {
             loss: loss.double_value(&[]),
             gradients: gradients.collect::<Result<_, String>>()?,
         })
+    }
+
+    fn precision(&self) -> Result<Precision, String> {
+        let trainable = || self.data.tensors.iter().filter(|t| t.trainable);
+        let is = |p: &Precision| trainable().all(|t| self.tensors[&t.name].kind() == kind(*p));
+        let found = Precision::ALL.into_iter().find(is);
+        found.ok_or_else(|| "the network's tensors are of several types".to_owned())
     }
 
     fn read_back(&self) -> Parameters {
