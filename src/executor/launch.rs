@@ -13,7 +13,7 @@ use crate::task::parameter::Parameters;
 use crate::worker::cgroup;
 use crate::worker::handle::Start;
 use crate::worker::native;
-use crate::worker::protocol::CPU;
+use crate::worker::protocol::{CPU, DEVICE_VARIABLE};
 
 /// Variables by which numerical libraries learn how many threads they may use.
 const THREAD_VARIABLES: &[&str] = &[
@@ -164,11 +164,30 @@ fn environment(threads: usize, device: &str) -> Vec<(String, String)> {
     // Hash order and compiled files do not depend on the user's shell.
     let of_python = [("PYTHONHASHSEED", "0"), ("PYTHONNOUSERSITE", "1"), ("PYTHONDONTWRITEBYTECODE", "1")]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let for_devices = for_devices.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let named = (device != CPU).then_some((DEVICE_VARIABLE, device));
+    let for_devices = for_devices.iter().copied().chain(named);
+    let for_devices = for_devices.map(|(name, value)| (name.to_owned(), value.to_owned()));
     inherited.chain(of_threads).chain(of_python).chain(for_devices).collect()
 }
 
 /// This binary.
 fn own_binary() -> io::Result<PathBuf> {
     std::env::current_exe()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_trials_on_a_device_hear_of_it() {
+        let beyond: Vec<String> = environment(1, "cuda")
+            .into_iter()
+            .filter(|pair| !environment(1, CPU).contains(pair))
+            .map(|(name, value)| format!("{name}={value}"))
+            .filter(|told| !told.starts_with("CUDA_VISIBLE_DEVICES"))
+            .collect();
+        let told = ["CUBLAS_WORKSPACE_CONFIG=:4096:8", "NVIDIA_TF32_OVERRIDE=0", "BENCHRUN_DEVICE=cuda"];
+        assert_eq!(beyond, told);
+    }
 }

@@ -29,7 +29,7 @@ impl Networks for Tch {
             other => return Err(format!("tch computes on cpu or cuda, not on {other}")),
         };
         optimizer::check(&ask.case.training, ask.precision)?;
-        let data = Data::new(ask, device);
+        let data = Data::new(&ask, device);
         data.wait();
         Ok(Box::new(data))
     }
@@ -42,7 +42,7 @@ impl Networks for Tch {
 fn cuda() -> Result<Device, String> {
     let device = Device::Cuda(0);
     let first = Tensor::f_zeros([1], (Kind::Float, device));
-    first.map_err(|error| {
+    first.map(drop).map_err(|error| {
         let told = error.to_string();
         let reason = told.lines().next().unwrap_or_default();
         let reason = reason.split(". ").next().unwrap_or_default().trim_end_matches('.');
@@ -79,7 +79,7 @@ struct Data {
 }
 
 impl Data {
-    fn new(ask: Ask<'_>, device: Device) -> Self {
+    fn new(ask: &Ask<'_>, device: Device) -> Self {
         let target = match &ask.target {
             Target::Classes(labels) => Tensor::from_slice(labels),
             Target::Numbers(numbers) => Tensor::from_slice(numbers),
