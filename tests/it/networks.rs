@@ -130,7 +130,7 @@ lstm = { steps = 9, batch_size = 16, hidden = 8, bidirectional = true, layers = 
 "#;
     place
         .write(&format!("{name}.toml"), &[spec, series.replace("IMPLEMENTATIONS", implementations)].concat());
-    place.run(&[&format!("{name}.toml"), "--quiet", "--keep-outputs"]).success();
+    place.run(&[&format!("{name}.toml"), "--quiet"]).success();
     place.comparison(name)
 }
 
