@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
@@ -83,13 +84,13 @@ class TorchNetwork:
         torch.manual_seed(self.seed % 2**63)
         self._wait()
 
-    def step(self, rows: np.ndarray, rate: float) -> float:
-        """Gather, forward, loss, backward, clip, update; reading the loss waits for the device."""
+    def step(self, rows: np.ndarray, rate: float, moves: np.ndarray | None = None) -> float:
+        """Gather, move, forward, loss, backward, clip, update; reading the loss waits for the device."""
         self._set_training(True)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.optimiser.zero_grad()
-        _, loss = self._forward(rows)
+        _, loss = self._forward(rows, moves)
         loss.backward()
         if self.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.clip_norm)
@@ -129,7 +130,9 @@ class TorchNetwork:
         state = self.module.state_dict()
         return {name: plain(t) for name, t in state.items() if not name.endswith(COUNTERS)}
 
-    def first_step(self, rows: np.ndarray) -> tuple[np.ndarray, float, dict[str, np.ndarray]]:
+    def first_step(
+        self, rows: np.ndarray, moves: np.ndarray | None = None
+    ) -> tuple[np.ndarray, float, dict[str, np.ndarray]]:
         """Logits, loss and gradients in training mode, with every dropout set to nothing."""
         for part in self.module.modules():
             if isinstance(part, nn.Dropout):
@@ -137,7 +140,7 @@ class TorchNetwork:
             elif isinstance(getattr(part, "dropout", None), int | float):
                 part.dropout = 0.0
         self._set_training(True)
-        logits, loss = self._forward(rows)
+        logits, loss = self._forward(rows, moves)
         loss.backward()
         # Clones, because gradients of a recurrent layer may be parts of one piece.
         gradients = {name: plain(p.grad) for name, p in self.module.named_parameters()}
@@ -164,13 +167,10 @@ class TorchNetwork:
 
     def _kernels(self) -> dict[str, str]:
         """Kernels that give equal bits for equal inputs, whoever calls them."""
-        if (
-            self.parameters[0].device.type != "cpu"
-            or self.dtype != torch.float32
-            or torch.get_num_threads() != 1
-        ):
+        if self.parameters[0].device.type != "cpu" or torch.get_num_threads() != 1:
             return {}
-        return {"kernels": f"libtorch {torch.__version__}, float32, one CPU thread"}
+        dtype = str(self.parameters[0].dtype).removeprefix("torch.")
+        return {"kernels": f"libtorch {torch.__version__}, {dtype}, one CPU thread"}
 
     def _held(self) -> dict[str, Any]:
         rates = {part.p for part in self.module.modules() if isinstance(part, nn.Dropout)}
@@ -205,10 +205,29 @@ class TorchNetwork:
             return rows.to(self.device)
         return rows.to(self.device, self.dtype).view(len(rows), *self.data.example_shape)
 
-    def _forward(self, rows: np.ndarray) -> tuple[Tensor, Tensor]:
+    def _moved(self, images: Tensor, moves: np.ndarray) -> Tensor:
+        """The images [b, c, h, w], each moved as it was drawn in a border of zeros. Nothing but copies."""
+        count, channels, height, width = images.shape
+        # The views of all images lie in a border that is as wide as the widest move.
+        border = int(self.hyperparameters["shift"])
+        mirrored, down, right = torch.from_numpy(moves).unsqueeze(2).unbind(1)
+        rows = torch.arange(height) + down
+        columns = torch.arange(width)
+        columns = torch.where(mirrored == 1, columns.flip(0), columns) + right
+        padded = functional.pad(images, [border] * 4)
+        return padded[
+            torch.arange(count).to(self.device)[:, None, None, None],
+            torch.arange(channels).to(self.device)[None, :, None, None],
+            (rows + border).to(self.device)[:, None, :, None],
+            (columns + border).to(self.device)[:, None, None, :],
+        ]
+
+    def _forward(self, rows: np.ndarray, moves: np.ndarray | None = None) -> tuple[Tensor, Tensor]:
         """Logits and loss of some training rows."""
         index = torch.from_numpy(rows).to(self.device)
         features = self.features.index_select(0, index)
+        if moves is not None:
+            features = self._moved(features, moves)
         if self.data.every_step:
             logits = self.module(features[:, :-1])
             target = features[:, 1:].flatten()
@@ -242,6 +261,8 @@ def libraries() -> dict[str, str]:
         "cudnn_benchmark": backends.cudnn.benchmark,
         "cudnn_tf32": backends.cudnn.allow_tf32,
         "matmul_tf32": backends.cuda.matmul.allow_tf32,
+        "cublas_workspace_config": os.environ.get("CUBLAS_WORKSPACE_CONFIG"),
+        "nvidia_tf32_override": os.environ.get("NVIDIA_TF32_OVERRIDE"),
     }
     if torch.cuda.is_available():
         facts["gpu"] = torch.cuda.get_device_name()

@@ -41,8 +41,8 @@ def create(request: Request) -> Network:
     """The network of one request. Only the modules that its architecture needs are imported."""
     if request.device not in ("cpu", "cuda"):
         raise Unsupported(f"this adapter computes on cpu or cuda, not on {request.device}")
-    if request.device == "cuda" and not torch.cuda.is_available():
-        raise Unsupported(f"CUDA is not available to torch {torch.__version__} on this machine")
+    if request.device == "cuda":
+        check_cuda()
     if request.dtype not in DTYPES:
         raise Unsupported(f"this adapter computes in {' or '.join(DTYPES)}, not in {request.dtype}")
     module, own = ARCHITECTURES[request.task][request.algorithm]
@@ -52,6 +52,16 @@ def create(request: Request) -> Network:
     optimisers.check(request.hyperparameters)
     allow(request)
     return TorchNetwork(request, module, own, DTYPES[request.dtype])
+
+
+def check_cuda() -> None:
+    """Refuse where there is no CUDA device; a first tensor on it tells why."""
+    try:
+        torch.zeros(1, device="cuda")
+    # A build without CUDA says so by an assertion.
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).partition("\n")[0].partition(". ")[0].rstrip(".")
+        raise Unsupported(f"no CUDA device is there: {reason}") from error
 
 
 def allow(request: Request) -> None:

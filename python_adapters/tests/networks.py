@@ -50,7 +50,7 @@ class Softmax:
         shares[np.arange(len(rows)), y] -= 1
         return logits, loss, x, shares / len(rows)
 
-    def step(self, rows, rate):
+    def step(self, rows, rate, moves):
         {step}
         _, loss, x, off = self.backward(rows)
         self.state["w"] -= np.float32(rate) * (off.T @ x)
@@ -68,7 +68,7 @@ class Softmax:
     def weights(self):
         return dict(reversed(self.state.items()))
 
-    def first_step(self, rows):
+    def first_step(self, rows, moves):
         logits, loss, x, off = self.backward(rows)
         return logits, loss, {{"w": off.T @ x, "b": off.sum(0)}}
 

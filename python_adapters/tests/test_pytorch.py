@@ -389,6 +389,25 @@ class TrainingTest(unittest.TestCase):
         self.assertEqual(logits.shape, (4, 1))
         self.assertAlmostEqual(loss, float(np.mean((logits[:, 0] - data.target[ROWS]) ** 2)), places=6)
 
+    def test_images_are_moved_as_pixel_by_pixel(self) -> None:
+        network = create("image", "lenet5", hyperparameters={**TRAINING, "shift": 2, "flip": True})
+        images = torch.arange(1.0, 3 * 2 * 4 * 5 + 1).view(3, 2, 4, 5)
+        moves = np.array([[0, 0, 0], [1, 0, 0], [1, -2, 1]])
+        moved = network._moved(images, moves)
+        for image, (mirrored, down, right) in enumerate(moves):
+            for y, x in np.ndindex(4, 5):
+                from_y, from_x = y + down, (4 - x if mirrored else x) + right
+                inside = 0 <= from_y < 4 and 0 <= from_x < 5
+                expected = images[image, :, from_y, from_x] if inside else torch.zeros(2)
+                self.assertTrue(torch.equal(moved[image, :, y, x], expected), (image, y, x))
+
+    def test_moves_change_the_steps_they_are_given_to(self) -> None:
+        changed = {**TRAINING, "shift": 2, "flip": True}
+        network = built("image", "lenet5", images((1, 28, 28)), hyperparameters=changed)
+        plainly = network.first_step(ROWS, None)[1]
+        self.assertEqual(network.first_step(ROWS, np.zeros((4, 3), np.int64))[1], plainly)
+        self.assertNotEqual(network.first_step(ROWS, np.array([[1, 0, 0]] * 4))[1], plainly)
+
     def test_bfloat16(self) -> None:
         for task, name, data in [("image", "simple_cnn", images((1, 28, 28))), ("sequence", "gru", tokens())]:
             with self.subTest(architecture=name):
@@ -476,7 +495,9 @@ class RefusalTest(unittest.TestCase):
 
     @unittest.skipIf(torch.cuda.is_available(), "CUDA is available")
     def test_cuda_that_is_not_there(self) -> None:
-        self.refused("CUDA is not available to torch", "image", "lenet5", device="cuda")
+        self.refused(
+            "no CUDA device is there: Found no NVIDIA driver on your system", "image", "lenet5", device="cuda"
+        )
 
     def test_data(self) -> None:
         small = images((1, 28, 28))

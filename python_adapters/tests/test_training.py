@@ -361,6 +361,32 @@ class FirstStepTest(NetworkCase):
                 neighbours = {float(np.nextafter(value, np.float32(end))) for end in (-np.inf, np.inf)}
                 self.assertEqual(found, neighbours, value)
 
+    def test_every_step_takes_the_moves_of_its_rows(self) -> None:
+        self.hyperparameters |= {"flip": True, "shift": 2}
+        augment = np.random.default_rng(6).integers(0, 2, (2, 20, 3))
+        seen = "self.seen.append(moves.tolist())"
+        planted = "raise AssertionError(self.seen)"
+        answer = self.answer(
+            self.network(step=seen, read_back=planted), self.asked(self.write(augment=augment))
+        )
+        wanted = [moves[i : i + 8].tolist() for moves in augment for i in (0, 8, 16)]
+        self.assertEqual(answer.one("failed")["message"], str(wanted))
+
+    def test_moves_that_were_not_asked_are_refused(self) -> None:
+        one = np.zeros((2, 20, 3), np.int64)
+        cases = [
+            ({}, {"augment": one}, "has moves, but flip is false and shift is 0"),
+            ({"flip": True, "shift": 1}, {}, "has no moves, but flip is true and shift is 1"),
+            ({"flip": True, "shift": 0}, {"augment": one + 1}, "farther than flip and shift say"),
+            ({"flip": False, "shift": 1}, {"augment": one + 1}, "farther than flip and shift say"),
+            ({"flip": True, "shift": 1}, {"augment": one[:1]}, "augment is [1, 20, 3]"),
+        ]
+        for asked, arrays, message in cases:
+            with self.subTest(message=message, asked=asked):
+                hyperparameters = {**self.hyperparameters, **asked}
+                request = self.asked(self.write(**arrays), hyperparameters=hyperparameters)
+                self.assertIn(message, self.answer(self.network(), request).one("failed")["message"])
+
     def test_weights_are_moved_by_a_unit_of_bfloat16(self) -> None:
         found = moved({"w": np.full(50, 1.0, np.float32)}, np.random.default_rng(1), 1 << 16)["w"]
         self.assertEqual(set(found.tolist()), {1 + 2**-7, 1 - 2**-8})

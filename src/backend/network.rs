@@ -6,6 +6,7 @@ use ndarray::ArrayD;
 
 use crate::task::network::Case;
 use crate::task::network::layer::TensorDef;
+use crate::task::network::precision::Precision;
 use crate::task::parameter::Parameters;
 
 /// Tensors by name, single precision, row-major.
@@ -33,6 +34,8 @@ pub struct Ask<'a> {
     pub seed: u64,
     /// The device.
     pub device: &'a str,
+    /// The type of parameters, activations and the optimiser's memory. Losses and answers are in single precision.
+    pub precision: Precision,
     /// The number of threads.
     pub threads: usize,
 }
@@ -53,6 +56,16 @@ pub enum Rows<'a> {
     Numbers(&'a [f32]),
     /// Token ids.
     Tokens(&'a [i64]),
+}
+
+/// The rows of one step.
+#[derive(Debug, Clone, Copy)]
+pub struct Batch<'a> {
+    /// Training rows.
+    pub rows: &'a [i64],
+    /// How the image of each is moved: whether it is mirrored (0 or 1), and how many pixels down and right of its own corner the view of it
+    /// begins, beyond its border in zeros. Empty where nothing is moved.
+    pub moves: &'a [[i64; 3]],
 }
 
 /// A target for each training row.
@@ -96,7 +109,7 @@ pub trait Trainable {
     ///
     /// # Errors
     /// The framework's message.
-    fn step(&mut self, rows: &[i64], rate: f64) -> Result<f64, String>;
+    fn step(&mut self, batch: Batch<'_>, rate: f64) -> Result<f64, String>;
     /// The mean loss on some training rows, in evaluation.
     ///
     /// # Errors
@@ -123,7 +136,12 @@ pub trait Trainable {
     ///
     /// # Errors
     /// The framework's message.
-    fn first_step(&mut self, rows: &[i64]) -> Result<FirstStep, String>;
+    fn first_step(&mut self, batch: Batch<'_>) -> Result<FirstStep, String>;
+    /// The type of the trainable tensors, read from them.
+    ///
+    /// # Errors
+    /// It is none in which a network is asked to compute.
+    fn precision(&self) -> Result<Precision, String>;
     /// The hyperparameters of optimiser and layers, read from the objects that compute.
     fn read_back(&self) -> Parameters;
 }
@@ -169,4 +187,13 @@ pub fn checked<'w>(tensors: &[TensorDef], weights: &'w Weights) -> Result<Vec<&'
         }
     };
     tensors.iter().map(check).collect()
+}
+
+/// Where each pixel of a moved image [height, width] is taken from, in one with a border of so many zeros: the rows, and the columns.
+pub fn places([mirrored, down, right]: [i64; 3], [height, width]: [i64; 2], border: i64) -> [Vec<i64>; 2] {
+    let column = |x: i64| if mirrored == 1 { width - 1 - x } else { x };
+    [
+        (0..height).map(|y| y + border + down).collect(),
+        (0..width).map(|x| column(x) + border + right).collect(),
+    ]
 }

@@ -145,7 +145,8 @@ fn preparations(plan: &Plan, case: &Case) -> Vec<Preparation> {
         published: experiment.published,
         scale: experiment.scale,
         seed: seed(&[&plan.spec.protocol.seed.to_string(), "split"]),
-        dtype: if experiment.dtype == "float32" { Dtype::Float32 } else { Dtype::Float64 },
+        // What a network computes in narrower types, it rounds itself.
+        dtype: if experiment.dtype == "float64" { Dtype::Float64 } else { Dtype::Float32 },
         stratify: experiment.stratify,
     };
     match experiment.folds.map(|folds| folds as usize) {
@@ -185,7 +186,7 @@ fn case_record(plan: &Plan, case: &Case, workspace: &Workspace, bundles: Vec<Str
         folds: if bundles.len() > 1 { bundles } else { Vec::new() },
         threads: Some(plan.spec.protocol.threads as u64),
         dtype: Some(experiment.dtype.clone()),
-        device: Some("cpu".to_owned()),
+        device: Some(plan.spec.protocol.device.clone()),
         work: algorithm.map(|a| a.work.clone()).unwrap_or_default(),
         equivalence: algorithm.and_then(|a| a.equivalence.clone()),
         primary_phases: task.map(|t| t.primary_phases.clone()).unwrap_or_default(),

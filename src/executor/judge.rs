@@ -13,6 +13,7 @@ fn problem<'p>(case: &'p CaseRecord, bundle: &'p Bundle) -> Problem<'p> {
         algorithm: &case.algorithm,
         hyperparameters: &case.hyperparameters,
         bundle,
+        dtype: case.dtype.as_deref(),
         tolerances: &case.tolerances,
         stochastic: case.equivalence.is_some(),
     }

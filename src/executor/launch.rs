@@ -13,6 +13,7 @@ use crate::task::parameter::Parameters;
 use crate::worker::cgroup;
 use crate::worker::handle::Start;
 use crate::worker::native;
+use crate::worker::protocol::{CPU, DEVICE_VARIABLE};
 
 /// Variables by which numerical libraries learn how many threads they may use.
 const THREAD_VARIABLES: &[&str] = &[
@@ -24,6 +25,13 @@ const THREAD_VARIABLES: &[&str] = &[
     "NUMEXPR_NUM_THREADS",
     "RAYON_NUM_THREADS",
 ];
+
+/// What the user says of devices.
+const OF_DEVICES: &[&str] = &["CUDA_VISIBLE_DEVICES"];
+
+/// What has cuBLAS give the same bits every time, and none of NVIDIA's libraries round the factors of float32 products to TensorFloat-32. A
+/// process can set the second for itself in some languages only, so that all are told.
+const FOR_DEVICES: &[(&str, &str)] = &[("CUBLAS_WORKSPACE_CONFIG", ":4096:8"), ("NVIDIA_TF32_OVERRIDE", "0")];
 
 /// Starts the workers of one implementation.
 #[derive(Debug)]
@@ -136,7 +144,7 @@ impl Launcher {
             program: self.program.clone(),
             arguments: self.arguments.clone(),
             folder,
-            environment: environment(protocol.threads),
+            environment: environment(protocol.threads, &protocol.device),
             cpus: cpus.to_vec(),
             memory_bytes: protocol.memory_bytes,
             cgroup,
@@ -146,17 +154,40 @@ impl Launcher {
 }
 
 /// The whole environment of a worker.
-fn environment(threads: usize) -> Vec<(String, String)> {
+fn environment(threads: usize, device: &str) -> Vec<(String, String)> {
     // Variables that workers inherit from the user.
-    let inherited = PLAIN.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
+    let (of_devices, for_devices) =
+        if device == CPU { (&[][..], &[][..]) } else { (OF_DEVICES, FOR_DEVICES) };
+    let inherited = PLAIN.iter().chain(of_devices);
+    let inherited = inherited.filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)));
     let of_threads = THREAD_VARIABLES.iter().map(|name| ((*name).to_owned(), threads.to_string()));
     // Hash order and compiled files do not depend on the user's shell.
     let of_python = [("PYTHONHASHSEED", "0"), ("PYTHONNOUSERSITE", "1"), ("PYTHONDONTWRITEBYTECODE", "1")]
         .map(|(name, value)| (name.to_owned(), value.to_owned()));
-    inherited.chain(of_threads).chain(of_python).collect()
+    let named = (device != CPU).then_some((DEVICE_VARIABLE, device));
+    let for_devices = for_devices.iter().copied().chain(named);
+    let for_devices = for_devices.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    inherited.chain(of_threads).chain(of_python).chain(for_devices).collect()
 }
 
 /// This binary.
 fn own_binary() -> io::Result<PathBuf> {
     std::env::current_exe()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_trials_on_a_device_hear_of_it() {
+        let beyond: Vec<String> = environment(1, "cuda")
+            .into_iter()
+            .filter(|pair| !environment(1, CPU).contains(pair))
+            .map(|(name, value)| format!("{name}={value}"))
+            .filter(|told| !told.starts_with("CUDA_VISIBLE_DEVICES"))
+            .collect();
+        let told = ["CUBLAS_WORKSPACE_CONFIG=:4096:8", "NVIDIA_TF32_OVERRIDE=0", "BENCHRUN_DEVICE=cuda"];
+        assert_eq!(beyond, told);
+    }
 }

@@ -421,7 +421,7 @@ impl Execution<'_> {
             output_dir: output_dir.clone(),
             seed: trial.seed,
             threads: protocol.threads,
-            device: "cpu".to_owned(),
+            device: protocol.device.clone(),
             dtype: experiment.dtype.clone(),
             phases: plan.phases(case, bundle.rows(TEST_FEATURES).unwrap_or(0)),
             slowdown: arm.slowdown,

@@ -16,7 +16,7 @@ use crate::implementation::{Implementation, Registry};
 use crate::spec::{BatchSize, Blocks, CaseDef, Experiment, Spec};
 use crate::task::parameter::Parameters;
 use crate::task::{Learner, TaskDef};
-use crate::worker::protocol::{PhaseKind, PhaseRequest, Repeat};
+use crate::worker::protocol::{CPU, PhaseKind, PhaseRequest, Repeat};
 
 pub use seed::seed;
 
@@ -214,6 +214,11 @@ pub fn trial_id(case: &str, block: u32, implementation: &str, attempt: u32) -> S
     format!("{case}-b{block:03}-{slug}{attempt}")
 }
 
+/// Whether a device is the CPU, so that the ids of cases on it are what they were before there was another.
+fn is_cpu(device: &str) -> bool {
+    device == CPU
+}
+
 /// What all cases of an experiment share, hashed once.
 struct ExperimentIdentity(String);
 
@@ -231,6 +236,8 @@ impl ExperimentIdentity {
             scale: crate::data::bundle::Scale,
             dtype: &'a str,
             threads: usize,
+            #[serde(skip_serializing_if = "is_cpu")]
+            device: &'a str,
             seed: u64,
         }
         let shared = Shared {
@@ -243,6 +250,7 @@ impl ExperimentIdentity {
             scale: experiment.scale,
             dtype: &experiment.dtype,
             threads: spec.protocol.threads,
+            device: &spec.protocol.device,
             seed: spec.protocol.seed,
         };
         Self(serde_json::to_string(&shared).unwrap_or_default())

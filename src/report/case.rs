@@ -10,6 +10,7 @@ use crate::analysis::facts::phase_rank;
 use crate::analysis::summary::ArmSummary;
 use crate::number;
 use crate::store::manifest::CaseRecord;
+use crate::worker::protocol::CPU;
 
 /// The case in words: experiment, data set, algorithm and the hyperparameters that tell it from its neighbours.
 pub fn title(case: &CaseRecord) -> String {
@@ -17,17 +18,25 @@ pub fn title(case: &CaseRecord) -> String {
     format!("{} · {} · {}{label}", case.experiment, case.dataset, case.algorithm)
 }
 
-/// How often and on how many threads it was measured.
+/// How often, on how many threads and on which device it was measured, and in which type where that is an unusual one.
 pub fn effort(comparison: &CaseComparison) -> String {
     let threads = match comparison.case.threads {
         Some(1) => "1 thread".to_owned(),
         Some(n) => format!("{n} threads"),
         None => "threads unknown".to_owned(),
     };
-    match comparison.case.folds.len() {
-        0 => format!("{} blocks, {threads}", comparison.blocks),
-        folds => format!("{} blocks over {folds} folds, {threads}", comparison.blocks),
-    }
+    let blocks = match comparison.case.folds.len() {
+        0 => format!("{} blocks", comparison.blocks),
+        folds => format!("{} blocks over {folds} folds", comparison.blocks),
+    };
+    // What goes without saying is not said.
+    let device = comparison.case.device.as_deref().filter(|device| *device != CPU);
+    let dtype = comparison.case.dtype.as_deref().filter(|dtype| !["float64", "float32"].contains(dtype));
+    [Some(blocks.as_str()), Some(&threads), device, dtype]
+        .into_iter()
+        .flatten()
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Times, quality and memory of every implementation; nothing if none has any.

@@ -53,6 +53,8 @@ pub struct Protocol {
     pub budget: Option<Duration>,
     /// Threads of one trial.
     pub threads: usize,
+    /// The device of one trial, `cpu` or `cuda`.
+    pub device: String,
     /// The run's seed.
     pub seed: u64,
     /// The longest time of one trial.

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::blocks::blocks;
 use super::problem::{Place, Problem};
-use super::raw::{RawBatchSize, RawProtocol};
+use super::raw::{RawBatchSize, RawDevice, RawProtocol};
 use super::{BatchSize, Protocol};
-use crate::worker::protocol::Repeat;
+use crate::worker::protocol::{CPU, CUDA, Repeat};
 
 /// Readings more often than this would cost more than they tell.
 const SHORTEST_SAMPLING: Duration = Duration::from_millis(10);
@@ -108,6 +108,10 @@ pub fn protocol(raw: &RawProtocol, place: &Place, problems: &mut Vec<Problem>) -
             None => None,
         },
         threads: raw.threads as usize,
+        device: match raw.device {
+            RawDevice::Cpu => CPU.to_owned(),
+            RawDevice::Cuda => CUDA.to_owned(),
+        },
         seed: raw.seed.unsigned_abs(),
         timeout: timeout?,
         memory_bytes: memory.ok()?.as_u64(),

@@ -59,6 +59,8 @@ pub struct RawProtocol {
     pub give_up_after: u32,
     /// The floating-point type of features and computation; the task's first if not given.
     pub dtype: Option<String>,
+    /// The device that computes.
+    pub device: RawDevice,
     /// How often a warm fit is repeated within a trial.
     pub fit: RawRepeat,
     /// How often predictions are repeated within a trial, and in which batches.
@@ -78,6 +80,7 @@ impl Default for RawProtocol {
             retries: 0,
             give_up_after: 3,
             dtype: None,
+            device: RawDevice::default(),
             fit: RawRepeat::default(),
             predict: RawPredict::default(),
         }
@@ -333,6 +336,17 @@ pub struct RawDraw {
     pub folds: Option<u32>,
     /// Whether both sides hold the classes in the same proportions; if not given, they do wherever the task predicts classes.
     pub stratify: Option<bool>,
+}
+
+/// The device that computes.
+#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum RawDevice {
+    #[default]
+    Cpu,
+    /// The first device of NVIDIA's that `CUDA_VISIBLE_DEVICES` shows.
+    Cuda,
 }
 
 /// How features are scaled.

@@ -17,15 +17,16 @@ use super::measure::{Samples, measure, timed};
 use super::native::{Ended, begin, build_facts, end, failed, samples, write};
 use super::process;
 use super::protocol::{Event, PhaseKind, PhaseRequest, Receipt, Request, Threads};
-use crate::backend::network::{Ask, Features, Loaded, Target, Trainable, Weights};
+use crate::backend::network::{Ask, Batch, Features, Loaded, Target, Trainable, Weights};
 use crate::backend::{Framework, Tensor};
 use crate::data::TargetKind;
 use crate::data::bundle::{Bundle, TEST_FEATURES, TRAIN_FEATURES, TRAIN_TARGET};
 use crate::data::random::{stream, unit};
 use crate::files::{hexadecimal, sha256};
 use crate::task::network::architecture::Form;
-use crate::task::network::draws::WEIGHT;
+use crate::task::network::draws::{AUGMENT, WEIGHT};
 use crate::task::network::evidence::{ENVELOPE_DRAWS, ENVELOPE_STEPS, INITIAL_ROWS, shown};
+use crate::task::network::precision::Precision;
 use crate::task::parameter::{Parameters, Value};
 use crate::task::{self, network::Case};
 
@@ -41,6 +42,8 @@ struct Draws {
     weights: Weights,
     /// One row of the training rows for each epoch.
     order: Vec<Vec<i64>>,
+    /// For each epoch how the image of each row in its order is moved; empty where none is.
+    moves: Vec<Vec<[i64; 3]>>,
     rates: Vec<f64>,
     validation: Vec<i64>,
 }
@@ -51,6 +54,7 @@ struct Inputs {
     train_rows: usize,
     tests: Tests,
     case: Case,
+    precision: Precision,
     draws: Draws,
 }
 
@@ -69,18 +73,20 @@ pub(super) fn trial(channel: &mut Channel, request: &Request, framework: &Framew
     let Some(networks) = framework.networks else {
         return Err(Ended::Unsupported(format!("{} trains no networks", framework.id)));
     };
-    if request.dtype != "float32" {
-        let reason = format!("{} trains in float32, not in {}", framework.id, request.dtype);
+    let Some(precision) = Precision::of(&request.dtype) else {
+        let known = Precision::ALL.map(Precision::name).join(" or ");
+        let reason = format!("{} trains in {known}, not in {}", framework.id, request.dtype);
         return Err(Ended::Unsupported(reason));
-    }
+    };
     begin(channel, "load")?;
-    let (inputs, features, target) = load(request)?;
+    let (inputs, features, target) = load(request, precision)?;
     let ask = Ask {
         case: &inputs.case,
         features,
         target,
         seed: request.seed,
         device: &request.device,
+        precision,
         threads: request.threads,
     };
     let loaded = networks.load(ask).map_err(Ended::Unsupported)?;
@@ -122,14 +128,14 @@ pub(super) fn trial(channel: &mut Channel, request: &Request, framework: &Framew
             message: "no phase builds a network".to_owned(),
         });
     };
-    let used = network.read_back();
+    let used = (network.read_back(), network.precision().map_err(failed("ReadBackError"))?);
     let receipt = receipt(request, framework, &*loaded, &inputs, &trained, (used, weights));
     channel.send(&Event::Receipt(receipt))?;
     let outputs = outputs(request, &*loaded, &inputs, &trained)?;
     write(channel, &request.output_dir, &outputs)
 }
 
-fn load(request: &Request) -> Result<(Inputs, Features, Target), Ended> {
+fn load(request: &Request, precision: Precision) -> Result<(Inputs, Features, Target), Ended> {
     let bundle = Bundle::open(&request.bundle).map_err(failed("BundleError"))?;
     let read = |role| match bundle.manifest().vocabulary {
         Some(_) => bundle.i64_values(role).map(Features::Tokens),
@@ -162,6 +168,7 @@ fn load(request: &Request) -> Result<(Inputs, Features, Target), Ended> {
             width: bundle.columns(TEST_FEATURES).map_err(failed("BundleError"))?,
         },
         case,
+        precision,
         draws: Draws::read(path).map_err(failed("DrawsError"))?,
     };
     Ok((inputs, features, target))
@@ -183,12 +190,26 @@ impl Draws {
         let order = of("order")?;
         let rows = order.shape().get(1).copied().unwrap_or(0).max(1);
         let places = numbers(order.data(), i64::from_le_bytes);
+        let moves = match file.tensor(AUGMENT) {
+            Ok(tensor) => numbers(tensor.data(), i64::from_le_bytes).as_chunks().0.to_vec(),
+            Err(_) => Vec::new(),
+        };
         Ok(Self {
             sha256: sha256(&bytes),
             weights,
             order: places.chunks(rows).map(<[i64]>::to_vec).collect(),
+            moves: moves.chunks(rows).map(<[[i64; 3]]>::to_vec).collect(),
             rates: numbers(of("rates")?.data(), f64::from_le_bytes),
             validation: of("validation").map(|v| numbers(v.data(), i64::from_le_bytes)).unwrap_or_default(),
+        })
+    }
+
+    /// The batches of an epoch.
+    fn batches(&self, epoch: usize, size: usize) -> impl Iterator<Item = Batch<'_>> {
+        let moves = self.moves.get(epoch).map_or(&[][..], Vec::as_slice);
+        self.order[epoch].chunks(size).enumerate().map(move |(i, rows)| {
+            let moves = moves.get(i * size..i * size + rows.len()).unwrap_or_default();
+            Batch { rows, moves }
         })
     }
 }
@@ -212,17 +233,17 @@ fn train(
         [Samples::default(), Samples::default(), Samples::default()];
     let (mut best, mut without_gain) = (f64::INFINITY, 0);
     let mut told = SystemClock.wall_ns();
-    for order in &draws.order {
+    for epoch in 0..draws.order.len() {
         let (epoch_cpu, epoch_wall) = (SystemClock.cpu_ns(), SystemClock.wall_ns());
-        for rows in order.chunks(training.batch_size) {
+        for batch in draws.batches(epoch, training.batch_size) {
             let done = trained.losses.len();
             let Some(rate) = draws.rates.get(done) else { break };
             let (sample, loss) = timed(&SystemClock, request.slowdown, || {
-                network.step(black_box(rows), *rate).map_err(failed("StepError"))
+                network.step(black_box(batch), *rate).map_err(failed("StepError"))
             })?;
             steps.add(1, sample);
             trained.losses.push(loss);
-            for row in rows {
+            for row in batch.rows {
                 trained.rows.update(row.to_le_bytes());
             }
             let now = SystemClock.wall_ns();
@@ -310,7 +331,7 @@ fn receipt(
     loaded: &dyn Loaded,
     inputs: &Inputs,
     trained: &Trained,
-    (used, weights): (Parameters, String),
+    ((used, precision), weights): ((Parameters, Precision), String),
 ) -> Receipt {
     let counted = |count: usize| Value::Int(i64::try_from(count).unwrap_or(i64::MAX));
     let work = [
@@ -325,7 +346,7 @@ fn receipt(
         settings: request.settings.clone(),
         bundle: inputs.bundle.clone(),
         draws: Some(inputs.draws.sha256.clone()),
-        dtype: "float32".to_owned(),
+        dtype: precision.name().to_owned(),
         layout: "row-major".to_owned(),
         train_rows: inputs.train_rows as u64,
         features: inputs.tests.width as u64,
@@ -345,7 +366,7 @@ fn outputs(
     trained: &Trained,
 ) -> Result<Vec<(&'static str, Tensor)>, Ended> {
     let Inputs { case, draws, .. } = inputs;
-    let batches: Vec<&[i64]> = draws.order[0].chunks(case.training.batch_size).collect();
+    let batches: Vec<Batch<'_>> = draws.batches(0, case.training.batch_size).collect();
     let mut network = loaded.build(&draws.weights).map_err(failed("BuildError"))?;
     let tests = &inputs.tests;
     let initial = INITIAL_ROWS.min(tests.rows);
@@ -361,10 +382,10 @@ fn outputs(
     let steps = ENVELOPE_STEPS.min(draws.rates.len()).min(batches.len());
     let mut envelope = Vec::new();
     for draw in 0..ENVELOPE_DRAWS {
-        let moved = moved(&draws.weights, request.seed, MOVES + draw as u64);
+        let moved = moved(&draws.weights, inputs.precision, request.seed, MOVES + draw as u64);
         let mut network = loaded.build(&moved).map_err(failed("BuildError"))?;
-        for (rows, rate) in batches.iter().zip(&draws.rates).take(steps) {
-            envelope.push(network.step(rows, *rate).map_err(failed("StepError"))?);
+        for (batch, rate) in batches.iter().zip(&draws.rates).take(steps) {
+            envelope.push(network.step(*batch, *rate).map_err(failed("StepError"))?);
         }
     }
     let epochs = trained.answers.len();
@@ -403,12 +424,12 @@ fn few(form: &Form, logits: &[f32]) -> Tensor {
     Tensor::widened(vec![of_some.len() / width, width], &of_some)
 }
 
-/// The weights, each moved by one unit in the last place, up or down at random.
-fn moved(weights: &Weights, seed: u64, number: u64) -> Weights {
+/// The weights, each moved by one unit in the last place, away from zero or towards it at random.
+fn moved(weights: &Weights, precision: Precision, seed: u64, number: u64) -> Weights {
     let mut rng = stream(seed, number);
     let mut moved = BTreeMap::clone(weights);
     for values in moved.values_mut() {
-        values.mapv_inplace(|v| if unit(&mut rng) < 0.5 { v.next_up() } else { v.next_down() });
+        values.mapv_inplace(|v| precision.moved(v, unit(&mut rng) < 0.5));
     }
     moved
 }

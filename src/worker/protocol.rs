@@ -18,6 +18,15 @@ use crate::task::parameter::Parameters;
 /// The version of this protocol. A worker that reads another number answers `failed` and stops.
 pub const PROTOCOL_VERSION: u32 = 1;
 
+/// The device that every machine has.
+pub const CPU: &str = "cpu";
+
+/// The first of NVIDIA's devices that a worker sees.
+pub const CUDA: &str = "cuda";
+
+/// The variable that names the device to a worker that must load something for it before anything else; only where it is not the CPU.
+pub const DEVICE_VARIABLE: &str = "BENCHRUN_DEVICE";
+
 /// What one worker process is asked to do: one trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -58,7 +58,9 @@ fn outputs() {
         let mut happened = String::new();
         for Asked { task, algorithm, hyperparameters, bundle, honest } in &asked {
             let stochastic = false;
-            let problem = Problem { algorithm, hyperparameters, bundle, tolerances: &tolerances, stochastic };
+            let dtype = None;
+            let problem =
+                Problem { algorithm, hyperparameters, bundle, dtype, tolerances: &tolerances, stochastic };
             match task.score(&problem, &path) {
                 Ok(scores) => {
                     assert!(scores.metrics.values().all(|value| value.is_finite()), "{:?}", scores.metrics);

@@ -13,6 +13,7 @@ fn main() {
     for folder in [lib.clone(), site_packages.join("nvidia/cu13/lib")] {
         println!("cargo::rustc-link-arg-bins=-Wl,-rpath,{}", folder.display());
     }
+    println!("cargo::rustc-env=BENCHRUN_LIBTORCH_CUDA={}", lib.join("libtorch_cuda.so").display());
     let version = fs::read_to_string(site_packages.join("torch/version.py")).unwrap_or_default();
     let version = version.lines().find_map(|line| line.strip_prefix("__version__ = '"));
     println!("cargo::rustc-env=BENCHRUN_LIBTORCH={}", version.unwrap_or_default().trim_end_matches('\''));

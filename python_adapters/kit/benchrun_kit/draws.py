@@ -6,7 +6,7 @@ One safetensors file, whose tensors `docs/design/networks.md` names.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,10 @@ from safetensors import SafetensorError, safe_open
 
 #: What the names of initial values begin with.
 WEIGHTS = "weights/"
+
+
+#: The rows of a step, int64 [b], and the moves of their images, int64 [b, 3], where there are some.
+Batch = tuple[np.ndarray, np.ndarray | None]
 
 
 class DrawsError(Exception):
@@ -36,6 +40,8 @@ class Draws:
     rates: np.ndarray
     #: Training rows that are set apart for early stopping, int64 [v]; without it there is none.
     validation: np.ndarray | None
+    #: How the image of each row of `order` is moved (`interface.py`), int64 [epochs, t, 3]; often absent.
+    augment: np.ndarray | None
 
     @classmethod
     def read(cls, path: Path) -> Draws:
@@ -54,8 +60,8 @@ class Draws:
             if name.startswith(WEIGHTS)
         }
         order, rates = (tensors.pop(name, None) for name in ("order", "rates"))
-        validation = tensors.pop("validation", None)
-        draws = cls(path, sha256, weights, order, rates, validation)
+        validation, augment = (tensors.pop(name, None) for name in ("validation", "augment"))
+        draws = cls(path, sha256, weights, order, rates, validation, augment)
         draws._check_types(list(tensors))
         return draws
 
@@ -78,6 +84,31 @@ class Draws:
             if array is not None and array.size and not 0 <= array.min() <= array.max() < rows:
                 raise DrawsError(f"{name} names rows that are none of the {rows} in {self.path}")
 
+    def check_moves(self, flip: bool, shift: int) -> None:
+        """Refuse moves of images that are not those of a training with this `flip` and `shift`."""
+        if (self.augment is not None) != (flip or shift > 0):
+            found = "no moves" if self.augment is None else "moves"
+            raise DrawsError(f"{self.path} has {found}, but flip is {str(flip).lower()} and shift is {shift}")
+        if self.augment is None:
+            return
+        if self.augment.shape != (*self.order.shape, 3):
+            found, wanted = list(self.augment.shape), [*self.order.shape, 3]
+            raise DrawsError(f"augment is {found} in {self.path}, but must be {wanted}")
+        mirrored, moved = self.augment[:, :, 0], self.augment[:, :, 1:]
+        if not np.isin(mirrored, (0, int(flip))).all() or np.abs(moved).max() > shift:
+            raise DrawsError(f"augment moves images in {self.path} farther than flip and shift say")
+
+    def batches(self, size: int) -> Iterator[Iterator[Batch]]:
+        """For each epoch the batches of so many rows, with the moves of their images."""
+        for epoch, order in enumerate(self.order):
+            yield self._batches(order, None if self.augment is None else self.augment[epoch], size)
+
+    @staticmethod
+    def _batches(order: np.ndarray, moves: np.ndarray | None, size: int) -> Iterator[Batch]:
+        for start in range(0, len(order), size):
+            batch = slice(start, start + size)
+            yield order[batch], None if moves is None else moves[batch]
+
     def check_unchanged(self) -> None:
         """Fail if code under test wrote into the initial values, because a later network then had others."""
         with safe_open(self.path, framework="np", backend="pread") as file:
@@ -91,6 +122,8 @@ class Draws:
         wanted = [("order", self.order, "int64", 2), ("rates", self.rates, "float64", 1)]
         if self.validation is not None:
             wanted.append(("validation", self.validation, "int64", 1))
+        if self.augment is not None:
+            wanted.append(("augment", self.augment, "int64", 3))
         wanted += [(WEIGHTS + name, array, "float32", array.ndim) for name, array in self.weights.items()]
         for name, array, dtype, dimensions in wanted:
             if array is None:

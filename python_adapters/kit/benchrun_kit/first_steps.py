@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from .draws import Draws, moved
+from .draws import Batch, Draws, moved
 from .interface import Network
 
 #: The first test rows whose logits are shown before training.
@@ -25,15 +25,15 @@ ULPS = {"float32": 1, "bfloat16": 1 << 16}
 
 
 def first_steps(
-    network: Network, draws: Draws, batches: Sequence[np.ndarray], test: np.ndarray, dtype: str, seed: int
+    network: Network, draws: Draws, batches: Sequence[Batch], test: np.ndarray, dtype: str, seed: int
 ) -> dict[str, np.ndarray]:
     """The raw outputs `initial_logits`, `first_…` and `envelope`.
 
-    `batches` are the rows that the steps were given, and `test` are all test rows.
+    `batches` are those that the steps were given, and `test` are all test rows.
     """
     network.build(draws.weights)
     initial = few(network.predict(test[:INITIAL_ROWS]))
-    logits, loss, gradients = network.first_step(batches[0])
+    logits, loss, gradients = network.first_step(*batches[0])
     shown = [entries(gradients[name]) for name in sorted(gradients)]
     norms = [norm(gradients[name]) for name in sorted(gradients)]
     del gradients
@@ -73,9 +73,7 @@ def norm(gradient: np.ndarray) -> float:
     return math.sqrt(np.einsum("i,i->", flat, flat, dtype=np.float64))
 
 
-def envelope(
-    network: Network, draws: Draws, batches: Sequence[np.ndarray], dtype: str, seed: int
-) -> np.ndarray:
+def envelope(network: Network, draws: Draws, batches: Sequence[Batch], dtype: str, seed: int) -> np.ndarray:
     """Losses [3, K] of the first K steps from weights moved by a unit in the last place of `dtype`."""
     losses = np.empty((MOVED, len(batches)))
     for draw in range(MOVED):
@@ -84,6 +82,7 @@ def envelope(
         )
         network.build(weights)
         losses[draw] = [
-            network.step(rows, float(rate)) for rows, rate in zip(batches, draws.rates, strict=False)
+            network.step(rows, float(rate), moves)
+            for (rows, moves), rate in zip(batches, draws.rates, strict=False)
         ]
     return losses

@@ -73,9 +73,9 @@ class Model(Protocol):
 
 #: The hyperparameters of a network that the kit's loop honours itself.
 LOOP = ("batch_size", "epochs", "steps", "patience")
-#: Those that made the draws: they act through the rates and the validation rows, which are the same for all
-#: sides.
-DRAWN = ("learning_rate", "schedule", "step_epochs", "gamma", "validation")
+#: Those that made the draws: they act through the rates, the validation rows and the moves of images, which
+#: are the same for all sides.
+DRAWN = ("learning_rate", "schedule", "step_epochs", "gamma", "validation", "flip", "shift")
 
 
 @dataclass(frozen=True)
@@ -142,8 +142,14 @@ class Network(Protocol):
         it is an error, which names the tensor, if one is missing, needless or of another shape.
         """
 
-    def step(self, rows: np.ndarray, rate: float) -> float:
-        """Timed. One optimiser step on these training rows, int64 [b], at this learning rate; the loss."""
+    def step(self, rows: np.ndarray, rate: float, moves: np.ndarray | None) -> float:
+        """Timed. One optimiser step on these training rows, int64 [b], at this learning rate; the loss.
+
+        `moves`, int64 [b, 3], says how the image of each row is moved: whether it is mirrored, left to right
+        (0 or 1), and by how many pixels down and right a view of it begins, beyond its border in zeros: the
+        pixel (y, x) is that at (y + down, x + right), or at (y + down, width - 1 - x + right) of a mirrored
+        one. Absent where `flip` and `shift` are not asked.
+        """
 
     def loss(self, rows: np.ndarray) -> float:
         """The mean loss of these training rows, in evaluation mode."""
@@ -165,7 +171,9 @@ class Network(Protocol):
     def weights(self) -> Mapping[str, np.ndarray]:
         """The parameters and buffers by name as float32, read back from the network."""
 
-    def first_step(self, rows: np.ndarray) -> tuple[np.ndarray, float, Mapping[str, np.ndarray]]:
+    def first_step(
+        self, rows: np.ndarray, moves: np.ndarray | None
+    ) -> tuple[np.ndarray, float, Mapping[str, np.ndarray]]:
         """Logits [b, outputs], loss and every trainable tensor's gradient; in training mode, dropout off.
 
         Where the next token is predicted the logits are [b, d - 1, outputs].

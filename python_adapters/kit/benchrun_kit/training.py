@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from .bundle import Bundle, BundleError
-from .draws import Draws, DrawsError, digest, order_digest
+from .draws import Batch, Draws, DrawsError, digest, order_digest
 from .evaluation import Rows, Tokens, check_logits
 from .first_steps import first_steps
 from .interface import DRAWN, LOOP, Data, Network, ReadBack
@@ -65,8 +65,8 @@ class Training:
         self.request, self.network = request, network
         self.limits = Limits.of(request.hyperparameters)
         self.series = {name: Samples() for name in SERIES}
-        #: The rows that each step was given, and the loss that it returned.
-        self.batches: list[np.ndarray] = []
+        #: The rows that each step was given with the moves of their images, and the loss that it returned.
+        self.batches: list[Batch] = []
         self.losses: list[float] = []
         #: After each epoch the class of every test row, or its number, or the answers at some places.
         self.answers: list[np.ndarray] = []
@@ -97,6 +97,8 @@ class Training:
         apart = 0 if self.draws.validation is None else len(self.draws.validation)
         self.total = self.limits.total(rows - apart)
         self.draws.check(rows, self.limits.epochs, self.total, self.limits.patience)
+        asked = self.request.hyperparameters
+        self.draws.check_moves(bool(asked.get("flip", False)), int(asked.get("shift", 0)))
         if self.request.hyperparameters.get("schedule") == "none" and np.ptp(self.draws.rates) > 0:
             raise DrawsError(f"schedule is none, but the rates of {self.draws.path} vary")
         self.evaluation = (Tokens if self.data.every_step else Rows)(self.network, self.data, self.test)
@@ -128,8 +130,8 @@ class Training:
     def _train(self, rows: int, progress: Progress) -> Mapping[str, Samples]:
         watch = Stopwatch(self.request.slowdown)
         best, since = math.inf, 0
-        for order in self.draws.order:
-            watch.time(self.series[EPOCH], self._epoch, order, watch, progress)
+        for batches in self.draws.batches(self.limits.batch_size):
+            watch.time(self.series[EPOCH], self._epoch, batches, watch, progress)
             watch.time(self.series[EVALUATE], self.evaluation.evaluate, rows)
             self.evaluation.check()
             self.answers.append(self.evaluation.answers())
@@ -142,15 +144,14 @@ class Training:
                     break
         return self.series
 
-    def _epoch(self, order: np.ndarray, watch: Stopwatch, progress: Progress) -> None:
-        """One pass over the rows in this order, as far as steps are left."""
-        size, step, samples = self.limits.batch_size, self.network.step, self.series[STEP]
-        for start in range(0, len(order), size):
+    def _epoch(self, batches: Iterator[Batch], watch: Stopwatch, progress: Progress) -> None:
+        """One pass over the rows in these batches, as far as steps are left."""
+        step, samples = self.network.step, self.series[STEP]
+        for rows, moves in batches:
             if (done := len(self.losses)) == self.total:
                 break
-            rows = order[start : start + size]
-            self.losses.append(watch.time(samples, step, rows, float(self.draws.rates[done])))
-            self.batches.append(rows)
+            self.losses.append(watch.time(samples, step, rows, float(self.draws.rates[done]), moves))
+            self.batches.append((rows, moves))
             progress(done + 1, self.total)
 
     def _validation_loss(self, rows: int) -> float:
@@ -176,7 +177,7 @@ class Training:
             "steps": len(self.losses),
             "epochs": len(self.answers),
             "weights": self.weights,
-            "order": order_digest(self.batches),
+            "order": order_digest([rows for rows, _ in self.batches]),
         }
         return replace(
             read,

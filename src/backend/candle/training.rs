@@ -11,15 +11,21 @@ use rand_chacha::ChaCha8Rng;
 use super::layers::{self, Built, Pass};
 use super::optimizer::Optimiser;
 use crate::backend::network::{
-    Ask, Features, FirstStep, Loaded, Networks, NextTokens, Rows, Target, Trainable, Weights, checked,
+    Ask, Batch, Features, FirstStep, Loaded, Networks, NextTokens, Rows, Target, Trainable, Weights, checked,
+    places,
 };
 use crate::data::random::stream;
 use crate::task::network::Case;
 use crate::task::network::layer::TensorDef;
+use crate::task::network::precision::Precision;
 use crate::task::parameter::Parameters;
+use crate::worker::protocol::CPU;
 
 /// The stream of the trial's seed from which masks of dropout are drawn.
 const MASKS: u64 = 4;
+
+/// Means and gradients are such sums; `sums_of_bfloat16_stand_still` shows it.
+const BFLOAT16: &str = "candle's `sum` of bfloat16 adds in bfloat16 on the CPU, where 256 and 1 are 256: means and gradients are lost";
 
 /// candle as a framework that trains networks.
 #[derive(Debug)]
@@ -27,8 +33,11 @@ pub struct Candle;
 
 impl Networks for Candle {
     fn load(&self, ask: Ask<'_>) -> std::result::Result<Box<dyn Loaded>, String> {
-        if ask.device != "cpu" {
-            return Err(format!("candle is built for the CPU here, not for {}", ask.device));
+        if ask.device != CPU {
+            return Err(format!("candle was built without {}", ask.device.to_uppercase()));
+        }
+        if ask.precision == Precision::Bfloat16 {
+            return Err(BFLOAT16.to_owned());
         }
         if let Some(missing) = layers::missing(&ask.case.network.layers) {
             return Err(missing);
@@ -72,9 +81,12 @@ impl Data {
     }
 
     /// What a network reads of some training rows, and what it is to answer.
-    fn rows(&self, rows: &[i64]) -> Result<(Tensor, Tensor)> {
-        let places = Tensor::new(rows, &Device::Cpu)?;
-        let features = self.features.index_select(&places, 0)?;
+    fn rows(&self, batch: Batch<'_>) -> Result<(Tensor, Tensor)> {
+        let places = Tensor::new(batch.rows, &Device::Cpu)?;
+        let mut features = self.features.index_select(&places, 0)?;
+        if !batch.moves.is_empty() {
+            features = moved(&features, batch.moves, self.case.training.shift)?;
+        }
         match &self.target {
             Some(target) => Ok((features, target.index_select(&places, 0)?)),
             None => split(&features),
@@ -95,6 +107,24 @@ impl Data {
 fn split(rows: &Tensor) -> Result<(Tensor, Tensor)> {
     let steps = rows.dim(1)? - 1;
     Ok((rows.narrow(1, 0, steps)?, rows.narrow(1, 1, steps)?.flatten_all()?))
+}
+
+/// Images, each moved as it was drawn in a border of zeros. Nothing but copies.
+pub(super) fn moved(images: &Tensor, moves: &[[i64; 3]], border: usize) -> Result<Tensor> {
+    let (count, channels, height, width) = images.dims4()?;
+    let padded = images.pad_with_zeros(2, border, border)?.pad_with_zeros(3, border, border)?;
+    let (rows, columns) = (height + 2 * border, width + 2 * border);
+    let long = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
+    let mut from = Vec::with_capacity(count * channels * height * width);
+    for of_image in moves {
+        let [ys, xs] = places(*of_image, [long(height), long(width)], long(border));
+        for channel in 0..channels {
+            let begin = long(channel * rows * columns);
+            from.extend(ys.iter().flat_map(|y| xs.iter().map(move |x| begin + y * long(columns) + x)));
+        }
+    }
+    let from = Tensor::from_vec(from, (count, channels * height * width), &Device::Cpu)?;
+    padded.flatten_from(1)?.contiguous()?.gather(&from, 1)?.reshape(images.shape())
 }
 
 impl Loaded for Data {
@@ -141,8 +171,8 @@ impl<'d> Network<'d> {
     }
 
     /// Logits [b, outputs] of rows, or [b · steps, outputs] of the tokens that follow others, and their mean loss.
-    fn forward(&self, rows: &[i64], pass: &Pass<'_>) -> Result<(Tensor, Tensor)> {
-        let (features, target) = self.data.rows(rows)?;
+    fn forward(&self, batch: Batch<'_>, pass: &Pass<'_>) -> Result<(Tensor, Tensor)> {
+        let (features, target) = self.data.rows(batch)?;
         let logits = layers::forward(&self.layers, &features, pass)?.flatten_to(D::Minus2)?;
         let loss = match target.dtype() {
             DType::U32 => loss::cross_entropy(&logits, &target)?,
@@ -151,8 +181,8 @@ impl<'d> Network<'d> {
         Ok((logits, loss))
     }
 
-    fn train(&mut self, rows: &[i64], rate: f64) -> Result<f64> {
-        let (_, loss) = self.forward(rows, &Pass { training: true, masks: Some(&self.masks) })?;
+    fn train(&mut self, batch: Batch<'_>, rate: f64) -> Result<f64> {
+        let (_, loss) = self.forward(batch, &Pass { training: true, masks: Some(&self.masks) })?;
         self.optimiser.step(&loss.backward()?, rate)?;
         Ok(f64::from(loss.to_scalar::<f32>()?))
     }
@@ -181,8 +211,8 @@ impl<'d> Network<'d> {
         })
     }
 
-    fn first(&self, rows: &[i64]) -> Result<FirstStep> {
-        let (logits, loss) = self.forward(rows, &Pass { training: true, masks: None })?;
+    fn first(&self, batch: Batch<'_>) -> Result<FirstStep> {
+        let (logits, loss) = self.forward(batch, &Pass { training: true, masks: None })?;
         let store = loss.backward()?;
         let mut gradients = BTreeMap::new();
         for (tensor, variable) in self.data.tensors.iter().zip(&self.variables).filter(|(t, _)| t.trainable) {
@@ -203,12 +233,13 @@ impl<'d> Network<'d> {
 const EVALUATION: Pass<'_> = Pass { training: false, masks: None };
 
 impl Trainable for Network<'_> {
-    fn step(&mut self, rows: &[i64], rate: f64) -> std::result::Result<f64, String> {
-        self.train(rows, rate).map_err(text)
+    fn step(&mut self, batch: Batch<'_>, rate: f64) -> std::result::Result<f64, String> {
+        self.train(batch, rate).map_err(text)
     }
 
     fn loss(&self, rows: &[i64]) -> std::result::Result<f64, String> {
-        let loss = self.forward(rows, &EVALUATION).and_then(|(_, loss)| loss.to_scalar::<f32>());
+        let loss = self.forward(Batch { rows, moves: &[] }, &EVALUATION);
+        let loss = loss.and_then(|(_, loss)| loss.to_scalar::<f32>());
         loss.map(f64::from).map_err(text)
     }
 
@@ -237,8 +268,14 @@ impl Trainable for Network<'_> {
             .collect()
     }
 
-    fn first_step(&mut self, rows: &[i64]) -> std::result::Result<FirstStep, String> {
-        self.first(rows).map_err(text)
+    fn first_step(&mut self, batch: Batch<'_>) -> std::result::Result<FirstStep, String> {
+        self.first(batch).map_err(text)
+    }
+
+    fn precision(&self) -> std::result::Result<Precision, String> {
+        let trainable = || self.data.tensors.iter().zip(&self.variables).filter(|(t, _)| t.trainable);
+        let odd = trainable().find(|(_, variable)| variable.dtype() != DType::F32);
+        odd.map_or(Ok(Precision::Float32), |(t, v)| Err(format!("{} is of {:?}", t.name, v.dtype())))
     }
 
     fn read_back(&self) -> Parameters {

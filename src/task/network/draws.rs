@@ -1,9 +1,11 @@
-//! What a block of a network draws, once, for all sides: initial weights, the order of the rows, learning rates, validation rows.
+//! What a block of a network draws, once, for all sides: initial weights, the order of the rows, how their images are moved, learning rates,
+//! validation rows.
 
 use sha2::{Digest, Sha256};
 
 use super::architecture::Network;
 use super::layer::{Start, TensorDef};
+use super::precision::Precision;
 use super::training::Training;
 use crate::data::bundle::Tensor;
 use crate::data::random::{normal, permutation, stream, unit};
@@ -14,13 +16,18 @@ use crate::task::parameter::Value;
 /// The streams of a trial's seed; those of the weights follow.
 const ORDER: u64 = 0;
 const VALIDATION: u64 = 1;
+const MOVES: u64 = 2;
 const WEIGHTS: u64 = 16;
 
 /// The prefix of weights.
 pub const WEIGHT: &str = "weights/";
 
-/// Draws everything for `rows` training rows.
-pub fn draw(network: &Network, training: &Training, rows: usize, seed: u64) -> Draws {
+/// The tensor of how images are moved.
+pub const AUGMENT: &str = "augment";
+
+/// Draws everything for `rows` training rows. Weights are in single precision, the hash of them is that of weights in the type of the
+/// computation.
+pub fn draw(network: &Network, training: &Training, precision: Precision, rows: usize, seed: u64) -> Draws {
     let mut tensors = Vec::new();
     let mut digest = Sha256::new();
     for (number, tensor) in (0_u64..).zip(network.tensors()) {
@@ -28,7 +35,9 @@ pub fn draw(network: &Network, training: &Training, rows: usize, seed: u64) -> D
         let initial = Tensor::float32(tensor.shape.clone(), values);
         digest.update(tensor.name.as_bytes());
         digest.update([0]);
-        digest.update(&initial.data);
+        for value in initial.data.as_chunks().0 {
+            digest.update(precision.round(f32::from_le_bytes(*value)).to_le_bytes());
+        }
         tensors.push((format!("{WEIGHT}{}", tensor.name), initial));
     }
     let (left, validation) = validation(training.validation_rows(rows), rows, seed);
@@ -43,12 +52,30 @@ pub fn draw(network: &Network, training: &Training, rows: usize, seed: u64) -> D
         .collect();
     let rates: Vec<f64> = (0..steps).map(|step| training.rate(step / steps_of_epoch)).collect();
     tensors.push(("order".to_owned(), Tensor::int64(vec![epochs, left.len()], &order)));
+    if training.flip || training.shift > 0 {
+        let moves = moves(training, epochs * left.len(), seed);
+        tensors.push((AUGMENT.to_owned(), Tensor::int64(vec![epochs, left.len(), 3], &moves)));
+    }
     tensors.push(("rates".to_owned(), Tensor::float64(vec![rates.len()], &rates)));
     if !validation.is_empty() {
         tensors.push(("validation".to_owned(), Tensor::int64(vec![validation.len()], &validation)));
     }
     let weights = hexadecimal(&digest.finalize());
     Draws { tensors, work: [("weights".to_owned(), Value::Text(weights))].into() }
+}
+
+/// How so many images are moved: whether each is mirrored, and by how many pixels down and right.
+#[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "pixels")]
+fn moves(training: &Training, images: usize, seed: u64) -> Vec<i64> {
+    let mut rng = stream(seed, MOVES);
+    let shift = training.shift as f64;
+    let mut moves = Vec::with_capacity(3 * images);
+    for _ in 0..images {
+        let [mirror, down, right] = [unit(&mut rng), unit(&mut rng), unit(&mut rng)];
+        let pixels = |share: f64| (share * (2.0 * shift + 1.0)).floor() as i64 - shift as i64;
+        moves.extend([i64::from(training.flip && mirror < 0.5), pixels(down), pixels(right)]);
+    }
+    moves
 }
 
 /// The rows to train on, ascending, and those set apart.

@@ -9,6 +9,7 @@ pub mod draws;
 pub mod evidence;
 pub mod layer;
 pub mod next_token;
+pub mod precision;
 pub mod task;
 pub mod training;
 
@@ -22,9 +23,15 @@ use training::Training;
 pub const PRIMARY_PHASES: [&str; 4] = ["train_step", "evaluate", "predict@1", "predict@32"];
 
 /// The algorithms of some architectures, whose quality over seeds is compared by a metric within ± a margin.
-pub fn algorithms(architectures: &[&dyn Architecture], metric: &str, margin: f64) -> Vec<AlgorithmDef> {
+pub fn algorithms(
+    architectures: &[&dyn Architecture],
+    images: bool,
+    metric: &str,
+    margin: f64,
+) -> Vec<AlgorithmDef> {
     let algorithm = |architecture: &&dyn Architecture| {
-        let parameters = [architecture.parameters(), training::parameters()].concat();
+        let augmentation = if images { training::augmentation() } else { Vec::new() };
+        let parameters = [architecture.parameters(), training::parameters(), augmentation].concat();
         let definition = AlgorithmDef::new(architecture.name(), architecture.doc(), parameters);
         // A step does the same work whatever the seed; how far a whole training gets is its quality.
         let quality_phases = vec!["epoch".to_owned()];

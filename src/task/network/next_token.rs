@@ -292,6 +292,7 @@ mod tests {
             algorithm: "lstm",
             hyperparameters: &Parameters::new(),
             bundle: &bundle,
+            dtype: Some("float32"),
             tolerances: &tolerances,
             stochastic: true,
         };

@@ -4,6 +4,7 @@ use ndarray::Array1;
 
 use super::architecture::Architecture;
 use super::evidence::Evidence;
+use super::precision::Precision;
 use super::training::Training;
 use super::{Case, PRIMARY_PHASES, algorithms, contract, draws, form};
 use crate::data::TargetKind;
@@ -44,7 +45,7 @@ impl Task for NetworkTask {
             supervised: true,
             application: "predict".to_owned(),
             learner: Learner::Network,
-            dtypes: vec!["float32".to_owned()],
+            dtypes: Precision::ALL.map(|p| p.name().to_owned()).to_vec(),
             primary_phases: PRIMARY_PHASES.map(str::to_owned).to_vec(),
             headline_metrics: self.headline.iter().map(|name| (*name).to_owned()).collect(),
             lower_is_better: ["log_loss", "perplexity", "rmse", "mse", "mae", "training_loss"]
@@ -69,7 +70,7 @@ impl Task for NetworkTask {
     fn draw(&self, problem: &Problem<'_>, seed: u64) -> Result<Option<Draws>, TaskError> {
         let case = self.case(problem)?;
         let rows = problem.bundle.rows(TRAIN_FEATURES)?;
-        Ok(Some(draws::draw(&case.network, &case.training, rows, seed)))
+        Ok(Some(draws::draw(&case.network, &case.training, precision(problem)?, rows, seed)))
     }
 
     fn metrics(
@@ -107,7 +108,8 @@ impl Task for NetworkTask {
 
 impl Family for NetworkTask {
     fn algorithms(&self) -> Vec<AlgorithmDef> {
-        algorithms(self.architectures, self.headline[0], self.margin)
+        // What has no tokens has images.
+        algorithms(self.architectures, !self.tokens, self.headline[0], self.margin)
     }
 
     fn score(&self, _: &Problem<'_>, _: &Outputs, _: &mut Scores) -> Result<(), TaskError> {
@@ -122,7 +124,8 @@ impl Family for NetworkTask {
     ) -> Result<Vec<Check>, TaskError> {
         let case = self.case(problem)?;
         let read = |side: Side<'_>| Evidence::read(problem, side.outputs, &case.form);
-        Ok(contract::compare(&case.network, (contender, baseline), (&read(contender)?, &read(baseline)?)))
+        let evidence = (&read(contender)?, &read(baseline)?);
+        Ok(contract::compare(&case.network, precision(problem)?, (contender, baseline), evidence))
     }
 }
 
@@ -140,15 +143,27 @@ impl NetworkTask {
         let architecture = self.architectures.iter().find(|a| a.name() == algorithm);
         let architecture = architecture.ok_or_else(|| format!("there is no architecture `{algorithm}`"))?;
         let form = form(bundle);
-        Ok(Case {
-            network: architecture.layers(&form, hyperparameters)?,
-            training: Training::read(hyperparameters)?,
-            target: bundle.manifest().target,
-            form,
-        })
+        let network = architecture.layers(&form, hyperparameters)?;
+        let training = Training::read(hyperparameters)?;
+        if training.shift > 0 {
+            let [_, height, width] = form.image()?;
+            if training.shift >= height.min(width) {
+                let shift = training.shift;
+                return Err(format!(
+                    "`shift` is {shift}, which leaves nothing of images of {height}×{width}"
+                ));
+            }
+        }
+        Ok(Case { network, training, target: bundle.manifest().target, form })
     }
 
     fn case(&self, problem: &Problem<'_>) -> Result<Case, TaskError> {
         self.read(problem.algorithm, problem.hyperparameters, problem.bundle).map_err(TaskError::Impossible)
     }
+}
+
+/// The type in which a network was to compute.
+fn precision(problem: &Problem<'_>) -> Result<Precision, TaskError> {
+    let name = problem.dtype.unwrap_or(Precision::Float32.name());
+    Precision::of(name).ok_or_else(|| TaskError::Impossible(format!("no network computes in {name}")))
 }

@@ -2,12 +2,14 @@
 
 use ndarray::{Array2, array};
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 use super::architecture::{Architecture, Form, IMAGE, NEXT_TOKEN, Network, SEQUENCE};
 use super::contract::compare;
 use super::evidence::{Evidence, FirstStep};
 use super::layer::{Layer, Linear, Named, Start};
 use super::next_token::NextTokens;
+use super::precision::Precision;
 use super::{draws, training};
 use crate::data::bundle::TensorDtype;
 use crate::task::outputs::Outputs;
@@ -36,7 +38,10 @@ impl Reference {
 
     /// Every hyperparameter of the architecture, those of the reference among them.
     pub fn hyperparameters(&self) -> Parameters {
-        let defaults = [self.definition().parameters(), training::parameters()].concat();
+        let mut defaults = [self.definition().parameters(), training::parameters()].concat();
+        if self.form().image().is_ok() {
+            defaults.extend(training::augmentation());
+        }
         let defaults = defaults.into_iter().map(|p| (p.name, p.default));
         defaults.chain(self.hyperparameters.clone()).collect()
     }
@@ -143,7 +148,7 @@ fn draws_are_the_seed_s_and_cover_every_row() {
             .map(|(name, value)| (name.to_owned(), Value::Int(value))),
     );
     let training = training::Training::read(&parameters).unwrap();
-    let draw = |seed| draws::draw(&reference.network(), &training, 50, seed);
+    let draw = |seed| draws::draw(&reference.network(), &training, Precision::Float32, 50, seed);
     let (first, again, other) = (draw(1), draw(1), draw(2));
     assert_eq!(first.work, again.work);
     assert_ne!(first.work, other.work);
@@ -158,6 +163,62 @@ fn draws_are_the_seed_s_and_cover_every_row() {
         let mut all = [epoch, &rows("validation")].concat();
         all.sort_unstable();
         assert!(all.into_iter().eq(0..50));
+    }
+}
+
+/// A network of one affine map draws weights, and a training of it so many epochs.
+fn drawn(precision: Precision, change: &[(&str, Value)]) -> crate::task::Draws {
+    let mut parameters = Reference::all()[0].hyperparameters();
+    parameters.extend(change.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    let training = training::Training::read(&parameters).unwrap();
+    draws::draw(&network(0.0), &training, precision, 500, 7)
+}
+
+#[test]
+fn weights_are_drawn_alike_in_every_type_and_hashed_as_they_are_rounded() {
+    let [single, half] = Precision::ALL.map(|precision| drawn(precision, &[]));
+    assert_ne!(single.work["weights"], half.work["weights"]);
+    for ((name, one), (_, other)) in single.tensors.iter().zip(&half.tensors) {
+        assert_eq!(one.data, other.data, "{name}");
+    }
+    let mut digest = Sha256::new();
+    for (name, tensor) in single.tensors.iter().filter_map(|(n, t)| Some((n.strip_prefix(draws::WEIGHT)?, t)))
+    {
+        digest.update([name.as_bytes(), &[0]].concat());
+        for bytes in tensor.data.as_chunks().0 {
+            let value = Precision::Bfloat16.round(f32::from_le_bytes(*bytes));
+            digest.update(value.to_le_bytes());
+        }
+    }
+    let expected = crate::files::hexadecimal(&digest.finalize());
+    assert_eq!(half.work["weights"], Value::Text(expected));
+}
+
+#[test]
+fn images_are_moved_only_as_asked() {
+    let moves = |flip: bool, shift: i64| -> Vec<[i64; 3]> {
+        let change = [("epochs", Value::Int(2)), ("flip", Value::Bool(flip)), ("shift", Value::Int(shift))];
+        let drawn = drawn(Precision::Float32, &change);
+        let Some((_, tensor)) = drawn.tensors.iter().find(|(name, _)| name == draws::AUGMENT) else {
+            return Vec::new();
+        };
+        assert_eq!((tensor.shape.as_slice(), tensor.dtype), (&[2, 500, 3][..], TensorDtype::Int64));
+        let numbers: Vec<i64> = tensor.data.as_chunks().0.iter().map(|b| i64::from_le_bytes(*b)).collect();
+        numbers.as_chunks().0.to_vec()
+    };
+    assert_eq!(moves(false, 0), Vec::<[i64; 3]>::new());
+    let (mirrored, moved, both) = (moves(true, 0), moves(false, 2), moves(true, 2));
+    assert!(mirrored.iter().all(|m| m[1..] == [0, 0]) && moved.iter().all(|m| m[0] == 0));
+    // Each draw has its place: what else is asked changes none.
+    assert!(both.iter().zip(mirrored.iter().zip(&moved)).all(|(b, (f, s))| *b == [f[0], s[1], s[2]]));
+    // Of 1000 fair draws 500 ± 5 deviations, and 200 of each of five.
+    let count = |of: &dyn Fn(&[i64; 3]) -> bool| both.iter().filter(|m| of(m)).count();
+    assert!((420..580).contains(&count(&|m| m[0] == 1)));
+    for pixels in -2..=2 {
+        assert!(
+            (135..265).contains(&count(&|m| m[1] == pixels))
+                && (135..265).contains(&count(&|m| m[2] == pixels))
+        );
     }
 }
 
@@ -227,7 +288,12 @@ fn judged(dropout: f64, kernels: [Option<&str>; 2], change: impl Fn(&mut Evidenc
     let (mut a, b) = (evidence(), evidence());
     change(&mut a);
     let side = |name, kernels| Side { name, outputs: &outputs, kernels };
-    compare(&network(dropout), (side("rust/a", kernels[0]), side("python/b", kernels[1])), (&a, &b))
+    compare(
+        &network(dropout),
+        Precision::Float32,
+        (side("rust/a", kernels[0]), side("python/b", kernels[1])),
+        (&a, &b),
+    )
 }
 
 fn refused(dropout: f64, kernels: [Option<&str>; 2], change: impl Fn(&mut Evidence)) -> Vec<String> {
@@ -268,7 +334,9 @@ fn equal_bits_of_next_tokens_are_those_of_all() {
         let outputs = Outputs::default();
         let (a, b) = (Evidence { next: ours, ..evidence() }, Evidence { next: told(-0.25), ..evidence() });
         let side = |name| Side { name, outputs: &outputs, kernels: SAME[0] };
-        compare(&network(0.0), (side("rust/a"), side("python/b")), (&a, &b)).pop().unwrap()
+        compare(&network(0.0), Precision::Float32, (side("rust/a"), side("python/b")), (&a, &b))
+            .pop()
+            .unwrap()
     };
     let same = compared(told(-0.25));
     assert!(same.agrees && same.finding.contains("log-probabilities and answers of all tokens"), "{same:?}");
@@ -317,4 +385,25 @@ fn where_values_are_dropped_the_steps_are_not_compared_unless_their_bits_are_pro
         .len(),
         1
     );
+}
+
+/// What single precision refuses, and what no type may.
+#[test]
+fn the_first_step_is_judged_by_its_type() {
+    let outputs = Outputs::default();
+    let refused = |precision, change: fn(&mut Evidence)| {
+        let (mut a, b) = (evidence(), evidence());
+        a.logits[[0, 0]] += 1e-9;
+        change(&mut a);
+        let side = |name| Side { name, outputs: &outputs, kernels: None };
+        let checks = compare(&network(0.0), precision, (side("rust/a"), side("python/b")), (&a, &b));
+        checks.iter().filter(|c| !c.agrees).count()
+    };
+    let slight: fn(&mut Evidence) = |e| {
+        e.first.logits[[0, 0]] *= 1.01;
+        e.first.gradients.iter_mut().for_each(|g| *g *= 1.05);
+    };
+    let halved: fn(&mut Evidence) = |e| e.first.gradients.iter_mut().for_each(|g| *g /= 2.0);
+    assert_eq!(Precision::ALL.map(|p| refused(p, slight)), [2, 0]);
+    assert_eq!(Precision::ALL.map(|p| refused(p, halved)), [1, 1]);
 }

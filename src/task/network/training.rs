@@ -27,6 +27,10 @@ pub struct Training {
     pub patience: Option<usize>,
     /// The share of training rows that are set apart for that.
     pub validation: f64,
+    /// Whether half of the images of a step are mirrored, left to right.
+    pub flip: bool,
+    /// By up to so many pixels each is moved, up or down and left or right.
+    pub shift: usize,
 }
 
 /// An optimiser with its constants.
@@ -175,6 +179,23 @@ pub fn parameters() -> Vec<ParameterDef> {
     ]
 }
 
+/// The hyperparameters of architectures of images beside those.
+pub fn augmentation() -> Vec<ParameterDef> {
+    vec![
+        ParameterDef::boolean(
+            "flip",
+            false,
+            "each image of a step is mirrored, left to right, with probability ½",
+        ),
+        ParameterDef::int_from(
+            "shift",
+            0,
+            0,
+            "each image of a step is moved by up to so many pixels, up or down and left or right; zeros follow",
+        ),
+    ]
+}
+
 impl Training {
     /// Reads checked hyperparameters.
     ///
@@ -226,6 +247,9 @@ impl Training {
             steps: counted_or_none("steps")?,
             patience: counted_or_none("patience")?,
             validation: number("validation")?,
+            // Only images have these.
+            flip: of.get("flip").and_then(Value::as_bool).unwrap_or(false),
+            shift: if of.contains_key("shift") { counted("shift")? } else { 0 },
         })
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use benchrun::task::network::layer::{self, Cell, Layer, Named, Pool, join};
-use tch::{Kind, Tensor};
+use tch::{Cuda, Kind, Tensor};
 
 /// The tensors of a network by name.
 pub type Tensors = BTreeMap<String, Tensor>;
@@ -109,7 +109,9 @@ fn module(layer: &Layer, path: &str, tensors: &Tensors) -> Built {
             let names = ["weight_ih", "weight_hh", "bias_ih", "bias_hh"];
             let of_part = |(part, _)| names.map(|name| get(&format!("{name}_{part}")));
             let tensors = of.parts().into_iter().flat_map(of_part).collect();
-            Built::Recurrent(Recurrent { of: of.clone(), tensors })
+            let network = Recurrent { of: of.clone(), tensors };
+            network.flatten();
+            Built::Recurrent(network)
         }
         Layer::LastStates { directions } => Built::LastStates { directions: *directions },
         Layer::AdditiveAttention { .. } => Built::AdditiveAttention {
@@ -220,6 +222,35 @@ fn linear(x: &Tensor, (weight, bias): &(Tensor, Tensor)) -> Tensor {
 }
 
 impl Recurrent {
+    /// CUDA's kernels want the weights of all layers in one piece, as `torch.nn.RNNBase.flatten_parameters` makes it.
+    fn flatten(&self) {
+        let [weight, ..] = &self.tensors[..] else { return };
+        if !weight.device().is_cuda() || !Cuda::cudnn_is_available() {
+            return;
+        }
+        let of = &self.of;
+        // The numbers of `torch._C._cudnn`'s modes.
+        let mode = match of.cell {
+            Cell::Tanh => 1,
+            Cell::Lstm => 2,
+            Cell::Gru => 3,
+        };
+        let (input, hidden, layers) = (weight.size()[1], size(of.hidden), size(of.layers));
+        let _ = tch::no_grad(|| {
+            Tensor::internal_cudnn_rnn_flatten_weight(
+                &self.tensors,
+                4,
+                input,
+                mode,
+                hidden,
+                0,
+                layers,
+                true,
+                of.bidirectional,
+            )
+        });
+    }
+
     /// The outputs [b, l, directions · hidden], and the last states [layers · directions, b, hidden].
     fn forward(&self, x: &Tensor, pass: Pass) -> (Tensor, Tensor) {
         let of = &self.of;

@@ -1,11 +1,29 @@
 //! PyTorch's optimisers. Those of libtorch's C++ interface give the same bits as Python's for gradient descent and RMSprop; its Adam updates
 //! the mean of gradients by another formula than Python's (`mul_` and `add_` instead of `lerp_`), so that of `torch/optim/adam.py`
 //! (`_single_tensor_adam`) is written out here.
+//!
+//! In bfloat16 libtorch's kernels take numbers in single precision and round but their result. So do the sums of products here, whose factors
+//! tch does not take: they are made in single precision.
 
+use benchrun::task::network::precision::Precision;
 use benchrun::task::network::training::{Optimizer as Kind, Training};
 use benchrun::task::parameter::Parameters;
 use tch::nn::{self, OptimizerConfig, VarStore};
 use tch::{Kind as Type, Tensor};
+
+/// Refuses what tch cannot compute with PyTorch's bits.
+///
+/// # Errors
+/// Why.
+pub fn check(training: &Training, precision: Precision) -> Result<(), String> {
+    let adam = matches!(training.optimizer, Kind::Adam { decoupled: false, .. });
+    if precision == Precision::Bfloat16 && adam && training.weight_decay != 0.0 {
+        // `grad.add(p, alpha=weight_decay)` rounds the factor to bfloat16 in its vectors, and not in what is left over.
+        let reason = "tch has no `add` with a factor, which weight_decay of adam is in bfloat16";
+        return Err(reason.to_owned());
+    }
+    Ok(())
+}
 
 /// An optimiser.
 pub struct Optimiser {
@@ -107,16 +125,33 @@ impl Moments {
             let _ = p.g_mul_scalar_(1.0 - rate * self.weight_decay);
         } else if self.weight_decay != 0.0 {
             // `grad.add(p, alpha=weight_decay)` rounds once, as this does.
-            decayed = gradient.addcmul(p, &Tensor::from(self.weight_decay).to_kind(Type::Float));
+            let weight_decay = Tensor::from(self.weight_decay).to_kind(Type::Float).to_device(p.device());
+            decayed = gradient.addcmul(p, &weight_decay);
             gradient = &decayed;
         }
         let (mean, square) = means;
         let _ = mean.lerp_(gradient, 1.0 - self.beta1);
         let _ = square.g_mul_scalar_(self.beta2);
-        let _ = square.addcmul_(&(gradient * (1.0 - self.beta2)), gradient);
+        let wide = gradient.to_kind(Type::Float);
+        in_single_precision(square, |square| {
+            let _ = square.addcmul_(&(&wide * (1.0 - self.beta2)), &wide);
+        });
         let size = rate / (1.0 - self.beta1.powi(steps));
         let root = (1.0 - self.beta2.powi(steps)).sqrt();
         let denominator = (square.sqrt() / root).g_add_scalar_(self.eps);
-        let _ = p.addcdiv_(&(&*mean * -size), &denominator);
+        let (mean, denominator) = (mean.to_kind(Type::Float), denominator.to_kind(Type::Float));
+        in_single_precision(p, |p| {
+            let _ = p.addcdiv_(&(&mean * -size), &denominator);
+        });
     }
+}
+
+/// Changes a tensor in place: in single precision, and rounded once where it is of another type.
+fn in_single_precision(tensor: &mut Tensor, change: impl FnOnce(&mut Tensor)) {
+    if tensor.kind() == Type::Float {
+        return change(tensor);
+    }
+    let mut wide = tensor.to_kind(Type::Float);
+    change(&mut wide);
+    tensor.copy_(&wide);
 }

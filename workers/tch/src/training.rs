@@ -3,18 +3,20 @@
 use std::collections::BTreeMap;
 
 use benchrun::backend::network::{
-    Ask, Features, FirstStep, Loaded, Networks, NextTokens, Rows, Target, Trainable, Weights, checked,
+    Ask, Batch, Features, FirstStep, Loaded, Networks, NextTokens, Rows, Target, Trainable, Weights, checked,
+    places,
 };
 use benchrun::task::network::Case;
 use benchrun::task::network::layer::{Layer, TensorDef};
+use benchrun::task::network::precision::Precision;
 use benchrun::task::parameter::Parameters;
-use benchrun::worker::protocol::KERNELS;
+use benchrun::worker::protocol::{CPU, CUDA, KERNELS};
 use ndarray::ArrayD;
 use tch::nn::VarStore;
 use tch::{Cuda, Device, Kind, Reduction, Tensor};
 
 use super::layers::{self, Built, Pass, Tensors};
-use super::optimizer::Optimiser;
+use super::optimizer::{self, Optimiser};
 
 /// tch as a framework that trains networks.
 #[derive(Debug)]
@@ -23,13 +25,45 @@ pub struct Tch;
 impl Networks for Tch {
     fn load(&self, ask: Ask<'_>) -> Result<Box<dyn Loaded>, String> {
         let device = match ask.device {
-            "cpu" => Device::Cpu,
-            "cuda" if Cuda::is_available() => Device::Cuda(0),
-            "cuda" => return Err("CUDA is not available to this libtorch on this machine".to_owned()),
+            CPU => Device::Cpu,
+            CUDA => cuda()?,
             other => return Err(format!("tch computes on cpu or cuda, not on {other}")),
         };
-        Ok(Box::new(Data::new(&ask, device)))
+        optimizer::check(&ask.case.training, ask.precision)?;
+        let data = Data::new(&ask, device);
+        data.wait();
+        Ok(Box::new(data))
     }
+}
+
+/// The first CUDA device.
+///
+/// # Errors
+/// Why there is none: a first tensor on it tells.
+fn cuda() -> Result<Device, String> {
+    let device = Device::Cuda(0);
+    let first = Tensor::f_zeros([1], (Kind::Float, device));
+    first.map(drop).map_err(|error| {
+        let told = error.to_string();
+        let reason = told.lines().next().unwrap_or_default();
+        let reason = reason.split(". ").next().unwrap_or_default().trim_end_matches('.');
+        format!("no CUDA device is there: {reason}")
+    })?;
+    // The fastest kernel of a trial would be another one every time.
+    Cuda::cudnn_set_benchmark(false);
+    Ok(device)
+}
+
+/// What NVIDIA's libraries were told; of cuDNN's deterministic kernels tch can neither set nor read anything.
+fn of_cuda() -> [(&'static str, String); 5] {
+    let variable = |name: &str| std::env::var(name).unwrap_or_else(|_| "none".to_owned());
+    [
+        ("cudnn", tch::utils::version_cudnn().to_string()),
+        ("cudnn_benchmark", "false".to_owned()),
+        ("cudnn_deterministic", "tch cannot set it".to_owned()),
+        ("cublas_workspace_config", variable("CUBLAS_WORKSPACE_CONFIG")),
+        ("nvidia_tf32_override", variable("NVIDIA_TF32_OVERRIDE")),
+    ]
 }
 
 /// The data of a trial, on the device.
@@ -42,6 +76,7 @@ struct Data {
     target: Option<Tensor>,
     seed: i64,
     device: Device,
+    precision: Precision,
     threads: usize,
 }
 
@@ -52,8 +87,9 @@ impl Data {
             Target::Numbers(numbers) => Some(Tensor::from_slice(numbers)),
             Target::Next => None,
         };
+        let kind = kind(ask.precision);
         let features = match &ask.features {
-            Features::Numbers(values) => Tensor::from_slice(values),
+            Features::Numbers(values) => Tensor::from_slice(values).to_kind(kind),
             Features::Tokens(tokens) => Tensor::from_slice(tokens),
         };
         let case = ask.case.clone();
@@ -66,6 +102,7 @@ impl Data {
             seed: (ask.seed & (u64::MAX >> 1)).cast_signed(),
             case,
             device,
+            precision: ask.precision,
             threads: ask.threads,
         }
     }
@@ -77,10 +114,46 @@ fn split(rows: &Tensor) -> (Tensor, Tensor) {
     (rows.narrow(1, 0, steps), rows.narrow(1, 1, steps).flatten(0, -1))
 }
 
+fn kind(precision: Precision) -> Kind {
+    match precision {
+        Precision::Float32 => Kind::Float,
+        Precision::Bfloat16 => Kind::BFloat16,
+    }
+}
+
 /// The extents of so many examples.
 fn shape(count: i64, case: &Case) -> Vec<i64> {
     let example = case.form.example.iter().map(|n| i64::try_from(*n).unwrap_or(i64::MAX));
     std::iter::once(count).chain(example).collect()
+}
+
+impl Data {
+    /// Until the device has done all that it was told; steps and answers wait by reading their results.
+    fn wait(&self) {
+        if let Device::Cuda(number) = self.device {
+            Cuda::synchronize(i64::try_from(number).unwrap_or_default());
+        }
+    }
+
+    /// The images of a batch, each moved as it was drawn. Nothing but copies.
+    fn moved(&self, images: &Tensor, moves: &[[i64; 3]]) -> Tensor {
+        let [_, channels, height, width] = images.size()[..] else { return images.shallow_clone() };
+        let border = i64::try_from(self.case.training.shift).unwrap_or_default();
+        let (mut rows, mut columns) = (Vec::new(), Vec::new());
+        for of_image in moves {
+            let [of_rows, of_columns] = places(*of_image, [height, width], border);
+            rows.extend(of_rows);
+            columns.extend(of_columns);
+        }
+        let index = |places: &Tensor, shape: [i64; 4]| Some(places.view(shape).to_device(self.device));
+        let all = |count| Tensor::arange(count, (Kind::Int64, Device::Cpu));
+        images.constant_pad_nd([border; 4]).index(&[
+            index(&all(images.size()[0]), [-1, 1, 1, 1]),
+            index(&all(channels), [1, -1, 1, 1]),
+            index(&Tensor::from_slice(&rows), [-1, 1, height, 1]),
+            index(&Tensor::from_slice(&columns), [-1, 1, 1, width]),
+        ])
+    }
 }
 
 impl Loaded for Data {
@@ -88,6 +161,7 @@ impl Loaded for Data {
         let values = checked(&self.tensors, weights)?;
         tch::manual_seed(self.seed);
         let network = Network::new(self, &values).map_err(|e| e.to_string())?;
+        self.wait();
         Ok(Box::new(network))
     }
 
@@ -95,7 +169,11 @@ impl Loaded for Data {
         let libtorch = env!("BENCHRUN_LIBTORCH");
         let mut facts = BTreeMap::from([("libtorch".to_owned(), libtorch.to_owned())]);
         if self.device == Device::Cpu && self.threads == 1 {
-            facts.insert(KERNELS.to_owned(), format!("libtorch {libtorch}, float32, one CPU thread"));
+            let dtype = self.precision.name();
+            facts.insert(KERNELS.to_owned(), format!("libtorch {libtorch}, {dtype}, one CPU thread"));
+        }
+        if self.device != Device::Cpu {
+            facts.extend(of_cuda().map(|(name, value)| (name.to_owned(), value)));
         }
         facts
     }
@@ -118,7 +196,8 @@ struct Network<'d> {
 
 impl<'d> Network<'d> {
     fn new(data: &'d Data, weights: &[&ArrayD<f32>]) -> Result<Self, tch::TchError> {
-        let store = VarStore::new(data.device);
+        let mut store = VarStore::new(data.device);
+        store.set_kind(kind(data.precision));
         let root = store.root();
         let mut tensors = Tensors::new();
         let mut parameters = Vec::new();
@@ -136,7 +215,7 @@ impl<'d> Network<'d> {
                 parameters.push(variable.shallow_clone());
                 variable
             } else {
-                values.to_device(data.device)
+                values.to_device(data.device).to_kind(kind(data.precision))
             };
             tensors.insert(tensor.name.clone(), held);
         }
@@ -148,7 +227,7 @@ impl<'d> Network<'d> {
     /// Rows from outside, on the device.
     fn rows(&self, rows: Rows<'_>, count: usize) -> Tensor {
         let features = match rows {
-            Rows::Numbers(values) => Tensor::from_slice(values),
+            Rows::Numbers(values) => Tensor::from_slice(values).to_kind(kind(self.data.precision)),
             Rows::Tokens(tokens) => Tensor::from_slice(tokens),
         };
         let shape = shape(i64::try_from(count).unwrap_or(i64::MAX), &self.data.case);
@@ -156,14 +235,17 @@ impl<'d> Network<'d> {
     }
 
     /// Logits [b, outputs] of training rows, or [b · steps, outputs] of the tokens that follow others, and their mean loss.
-    fn forward(&self, rows: &[i64], pass: Pass) -> (Tensor, Tensor) {
-        let places = Tensor::from_slice(rows).to_device(self.data.device);
-        let features = self.data.features.index_select(0, &places);
+    fn forward(&self, batch: Batch<'_>, pass: Pass) -> (Tensor, Tensor) {
+        let places = Tensor::from_slice(batch.rows).to_device(self.data.device);
+        let mut features = self.data.features.index_select(0, &places);
+        if !batch.moves.is_empty() {
+            features = self.data.moved(&features, batch.moves);
+        }
         let (features, target) = match &self.data.target {
             Some(target) => (features, target.index_select(0, &places)),
             None => split(&features),
         };
-        let mut logits = layers::forward(&self.layers, &features, pass);
+        let mut logits = layers::forward(&self.layers, &features, pass).to_kind(Kind::Float);
         if self.data.target.is_none() {
             logits = logits.flatten(0, 1);
         }
@@ -192,14 +274,15 @@ const TRAINING: Pass = Pass { training: true, drops: true };
 const EVALUATION: Pass = Pass { training: false, drops: false };
 
 impl Trainable for Network<'_> {
-    fn step(&mut self, rows: &[i64], rate: f64) -> Result<f64, String> {
-        let (_, loss) = self.forward(rows, TRAINING);
+    fn step(&mut self, batch: Batch<'_>, rate: f64) -> Result<f64, String> {
+        let (_, loss) = self.forward(batch, TRAINING);
         self.optimiser.step(&loss, rate);
         Ok(loss.double_value(&[]))
     }
 
     fn loss(&self, rows: &[i64]) -> Result<f64, String> {
-        Ok(tch::no_grad(|| self.forward(rows, EVALUATION).1.double_value(&[])))
+        let batch = Batch { rows, moves: &[] };
+        Ok(tch::no_grad(|| self.forward(batch, EVALUATION).1.double_value(&[])))
     }
 
     fn predict(&self, rows: Rows<'_>, count: usize) -> Result<Vec<f32>, String> {
@@ -213,7 +296,8 @@ impl Trainable for Network<'_> {
     fn next_tokens(&self, rows: Rows<'_>, count: usize, shown: &[i64]) -> Result<NextTokens, String> {
         let (features, target) = split(&self.rows(rows, count));
         tch::no_grad(|| {
-            let logits = layers::forward(&self.layers, &features, EVALUATION).flatten(0, 1);
+            let logits =
+                layers::forward(&self.layers, &features, EVALUATION).to_kind(Kind::Float).flatten(0, 1);
             let log_probabilities = logits.log_softmax(1, None).gather(1, &target.unsqueeze(1), false);
             let places = Tensor::from_slice(shown).to_device(self.data.device);
             Ok(NextTokens {
@@ -232,8 +316,8 @@ impl Trainable for Network<'_> {
         self.data.tensors.iter().map(of).collect()
     }
 
-    fn first_step(&mut self, rows: &[i64]) -> Result<FirstStep, String> {
-        let (logits, loss) = self.forward(rows, Pass { training: true, drops: false });
+    fn first_step(&mut self, batch: Batch<'_>) -> Result<FirstStep, String> {
+        let (logits, loss) = self.forward(batch, Pass { training: true, drops: false });
         let trainable: Vec<&TensorDef> = self.data.tensors.iter().filter(|t| t.trainable).collect();
         let parameters: Vec<&Tensor> = trainable.iter().map(|t| &self.tensors[&t.name]).collect();
         let gradients = Tensor::run_backward(&[&loss], &parameters, false, false);
@@ -244,6 +328,13 @@ impl Trainable for Network<'_> {
             loss: loss.double_value(&[]),
             gradients: gradients.collect::<Result<_, String>>()?,
         })
+    }
+
+    fn precision(&self) -> Result<Precision, String> {
+        let trainable = || self.data.tensors.iter().filter(|t| t.trainable);
+        let is = |p: &Precision| trainable().all(|t| self.tensors[&t.name].kind() == kind(*p));
+        let found = Precision::ALL.into_iter().find(is);
+        found.ok_or_else(|| "the network's tensors are of several types".to_owned())
     }
 
     fn read_back(&self) -> Parameters {
