@@ -106,7 +106,20 @@ impl Outputs {
         length: usize,
         allowed: std::ops::Range<i64>,
     ) -> Result<Vec<i64>, TaskError> {
-        let raw = self.typed(name, Dtype::I64, &[length])?;
+        self.shaped_labels(name, &[length], allowed)
+    }
+
+    /// Labels of any shape, row-major, each in `allowed`.
+    ///
+    /// # Errors
+    /// As [`Outputs::labels`].
+    pub fn shaped_labels(
+        &self,
+        name: &'static str,
+        shape: &[usize],
+        allowed: std::ops::Range<i64>,
+    ) -> Result<Vec<i64>, TaskError> {
+        let raw = self.typed(name, Dtype::I64, shape)?;
         let values: Vec<i64> = raw.data.as_chunks::<8>().0.iter().map(|b| i64::from_le_bytes(*b)).collect();
         match values.iter().position(|v| !allowed.contains(v)) {
             None => Ok(values),

@@ -13,6 +13,8 @@ pub const SEQUENCE: NetworkTask = NetworkTask {
     target: TargetKind::Classes,
     headline: ["accuracy", "log_loss"],
     margin: 0.02,
+    epoch_metrics: &["accuracy"],
+    unit: "sequences",
 };
 
 /// The task `forecast`.
@@ -24,4 +26,6 @@ pub const FORECAST: NetworkTask = NetworkTask {
     target: TargetKind::Continuous,
     headline: ["r2", "rmse"],
     margin: 0.02,
+    epoch_metrics: &["r2", "rmse"],
+    unit: "sequences",
 };

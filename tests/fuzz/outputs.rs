@@ -6,7 +6,7 @@ use std::path::Path;
 use benchrun::data::Source;
 use benchrun::data::bundle::{self, Bundle, Dtype, Preparation, Scale};
 use benchrun::task::parameter::{Parameters, Value};
-use benchrun::task::{self, Finished, Problem, Tolerances};
+use benchrun::task::{self, Finished, Problem, Series, Tolerances};
 
 use crate::ROOT;
 use crate::engine::{corpus, fuzz};
@@ -55,9 +55,9 @@ fn outputs() {
         std::fs::write(&path, bytes).unwrap();
         let mut happened = String::new();
         for Asked { task, algorithm, hyperparameters, bundle, honest } in &asked {
-            let stochastic = false;
-            let problem = Problem { algorithm, hyperparameters, bundle, tolerances: &tolerances, stochastic };
-            match task.score(&problem, &path) {
+            let (stochastic, target, tolerances) = (false, None, &tolerances);
+            let problem = Problem { algorithm, hyperparameters, bundle, tolerances, stochastic, target };
+            match task.score(&problem, &path, &Series::new()) {
                 Ok(scores) => {
                     assert!(scores.metrics.values().all(|value| value.is_finite()), "{:?}", scores.metrics);
                     happened += &format!("scored {algorithm}, ");

@@ -31,7 +31,8 @@ pub fn compare(
         checks.extend([own(a.name, of_a), own(b.name, of_b)]);
     }
     let equal = steps_of_equal_bits(of_a, of_b);
-    if equal == of_a.losses.len() && equal == of_b.losses.len() && of_a.logits == of_b.logits {
+    let answers = of_a.logits == of_b.logits && of_a.answers == of_b.answers;
+    if equal == of_a.losses.len() && equal == of_b.losses.len() && answers {
         let finding = format!("losses of {equal} steps and all logits equal in every bit");
         checks.push(Check::agreement(EQUAL_BITS, finding));
         return checks;
@@ -63,6 +64,7 @@ fn steps_of_equal_bits(a: &Evidence, b: &Evidence) -> usize {
 fn difference(a: &Evidence, b: &Evidence, equal: usize) -> String {
     match (a.losses.get(equal), b.losses.get(equal)) {
         (Some(x), Some(y)) => format!("the losses of step {} are {x} and {y}", equal + 1),
+        (None, None) if a.logits == b.logits => "the answers after an epoch differ".to_owned(),
         (None, None) => "the final logits differ".to_owned(),
         _ => format!("one side has {} steps and the other {}", a.losses.len(), b.losses.len()),
     }

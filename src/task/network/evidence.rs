@@ -2,6 +2,7 @@
 
 use ndarray::Array2;
 
+use super::epochs;
 use crate::data::bundle::TEST_FEATURES;
 use crate::task::outputs::Outputs;
 use crate::task::{Problem, Scores, TaskError};
@@ -15,6 +16,8 @@ pub struct Evidence {
     pub logits: Array2<f64>,
     /// The wall time of each epoch's training, in nanoseconds.
     pub epoch_ns: Vec<i64>,
+    /// The answers after each epoch, the last of them those of the logits [epochs × m].
+    pub answers: Vec<f64>,
     /// The first step, from the same weights and rows, with dropout off.
     pub first: FirstStep,
     /// The losses of the first steps from moved weights [draws, steps].
@@ -38,17 +41,21 @@ impl Evidence {
     /// Reads the outputs of a network with so many outputs a row.
     ///
     /// # Errors
-    /// A tensor is missing, of another shape or type, or not finite.
+    /// A tensor is missing, of another shape or type, or not finite, or two contradict each other.
     pub fn read(problem: &Problem<'_>, outputs: &Outputs, width: usize) -> Result<Self, TaskError> {
         let extent = |name: &'static str, axis: usize| {
             outputs.shape(name).map(|shape| shape.get(axis).copied().unwrap_or(0))
         };
         let vector = |name: &'static str| outputs.numbers(name, &[extent(name, 0)?]);
         let rows = problem.bundle.rows(TEST_FEATURES)?;
+        let logits = outputs.matrix("logits", (rows, width))?;
+        let epoch_ns = outputs.labels("epoch_ns", extent("epoch_ns", 0)?, 1..i64::MAX)?;
+        let target = problem.bundle.manifest().target;
         Ok(Self {
             losses: vector("losses")?,
-            logits: outputs.matrix("logits", (rows, width))?,
-            epoch_ns: outputs.labels("epoch_ns", extent("epoch_ns", 0)?, 1..i64::MAX)?,
+            answers: epochs::answers(outputs, target, &logits, epoch_ns.len())?,
+            logits,
+            epoch_ns,
             first: FirstStep {
                 logits: outputs.matrix("first_logits", (extent("first_logits", 0)?, width))?,
                 loss: outputs.numbers("first_loss", &[1])?[0],

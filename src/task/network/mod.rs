@@ -6,12 +6,14 @@
 pub mod architecture;
 pub mod contract;
 pub mod draws;
+pub mod epochs;
 pub mod evidence;
 pub mod layer;
+pub mod rates;
 pub mod task;
 pub mod training;
 
-use super::{AlgorithmDef, Equivalence};
+use super::{AlgorithmDef, Equivalence, TO_TARGET};
 use crate::data::TargetKind;
 use crate::data::bundle::Bundle;
 use architecture::{Architecture, Form, Network};
@@ -26,7 +28,7 @@ pub fn algorithms(architectures: &[&dyn Architecture], metric: &str, margin: f64
         let parameters = [architecture.parameters(), training::parameters()].concat();
         let definition = AlgorithmDef::new(architecture.name(), architecture.doc(), parameters);
         // A step does the same work whatever the seed; how far a whole training gets is its quality.
-        let quality_phases = vec!["epoch".to_owned()];
+        let quality_phases = ["epoch", TO_TARGET].map(str::to_owned).to_vec();
         AlgorithmDef {
             equivalence: Some(Equivalence { metric: metric.to_owned(), margin, quality_phases }),
             ..definition.with_work(&["steps", "epochs", "weights", "order"])

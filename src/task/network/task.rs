@@ -5,14 +5,14 @@ use ndarray::Array1;
 use super::architecture::Architecture;
 use super::evidence::Evidence;
 use super::training::Training;
-use super::{Case, PRIMARY_PHASES, algorithms, contract, draws, form};
+use super::{Case, PRIMARY_PHASES, algorithms, contract, draws, epochs, form, rates};
 use crate::data::TargetKind;
 use crate::data::bundle::{Bundle, TEST_TARGET, TRAIN_FEATURES};
 use crate::task::outputs::Outputs;
 use crate::task::parameter::Parameters;
 use crate::task::{
-    AlgorithmDef, Check, Draws, Family, Learner, Problem, Scores, Side, Task, TaskDef, TaskError,
-    classification, regression,
+    AlgorithmDef, Check, Draws, Family, Learner, Problem, Rates, Scores, Series, Side, Task, TaskDef,
+    TaskError, classification, regression,
 };
 
 /// A task that trains networks, all of whose architectures are judged alike.
@@ -32,6 +32,10 @@ pub struct NetworkTask {
     pub headline: [&'static str; 2],
     /// The default margin on its mean.
     pub margin: f64,
+    /// The metrics that are known after every epoch.
+    pub epoch_metrics: &'static [&'static str],
+    /// What rates count where rows are not made of tokens: `images`.
+    pub unit: &'static str,
 }
 
 impl Task for NetworkTask {
@@ -48,6 +52,7 @@ impl Task for NetworkTask {
             primary_phases: PRIMARY_PHASES.map(str::to_owned).to_vec(),
             headline_metrics: self.headline.map(str::to_owned).to_vec(),
             lower_is_better: ["log_loss", "rmse", "mse", "mae", "training_loss"].map(str::to_owned).to_vec(),
+            epoch_metrics: self.epoch_metrics.iter().map(|m| (*m).to_owned()).collect(),
             algorithms: self.algorithms(),
         }
     }
@@ -92,7 +97,16 @@ impl Task for NetworkTask {
             }
         }
         evidence.score(scores);
-        Ok(())
+        epochs::score(problem, &evidence, self.epoch_metrics, scores)
+    }
+
+    fn rates(&self, problem: &Problem<'_>) -> Option<Rates> {
+        let training = self.case(problem).ok()?.training;
+        rates::of(problem.bundle, &training, self.unit).ok()
+    }
+
+    fn check_times(&self, outputs: &Outputs, series: &Series<'_>) -> Result<(), TaskError> {
+        epochs::check_times(outputs, series)
     }
 
     fn compare_plainly(&self, _: &Problem<'_>, _: Side<'_>, _: Side<'_>) -> Result<Vec<Check>, TaskError> {

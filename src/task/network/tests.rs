@@ -161,7 +161,8 @@ fn evidence() -> Evidence {
     Evidence {
         losses: vec![0.7, 0.6, 0.5],
         logits: array![[1.0, 2.0], [3.0, 4.0]],
-        epoch_ns: vec![1],
+        epoch_ns: vec![1, 1],
+        answers: vec![0.0, 0.0, 1.0, 1.0],
         first: FirstStep {
             logits: array![[0.5, -0.5]],
             loss: 0.7,
@@ -205,6 +206,8 @@ fn kernels_that_promise_equal_bits_are_held_to_it() {
     assert_eq!(refused(0.0, NONE, small), Vec::<String>::new(), "others may round");
     let found = refused(0.0, SAME, |e| e.logits[[0, 0]] = 1.5);
     assert!(found[0].ends_with("the final logits differ"), "{found:?}");
+    let found = refused(0.0, SAME, |e| e.answers[0] = 1.0);
+    assert!(found[0].ends_with("the answers after an epoch differ"), "{found:?}");
 }
 
 #[test]
