@@ -207,7 +207,7 @@ mod tests {
         let rows = [("train_step", 64), ("predict@32", 32)].map(|(phase, rows)| (phase.to_owned(), rows));
         let rates = Some(Rates { unit: "tokens".to_owned(), per_row: 10, rows: rows.into() });
         let target = Some(Target { metric: "accuracy".to_owned(), value: 0.9, at_most: false });
-        let case = CaseRecord { rates, target, ..case() };
+        let case = CaseRecord { target, rates, ..case() };
         let record = case.arms.iter().find(|a| a.implementation == CONTENDER).unwrap().clone();
         arm(&case, &record, &trials.iter().collect::<Vec<_>>())
     }
