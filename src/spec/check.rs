@@ -173,9 +173,6 @@ impl ExperimentCheck<'_> {
             problems.push(problem);
         } else if self.raw.target.len() > 1 {
             problems.push(Problem::key(&place, "`target` names several metrics, but must name one"));
-        } else if !value.is_finite() {
-            let message = format!("`target` is {value}, but must be a number");
-            problems.push(Problem::value(&place.at(metric), message));
         }
         let at_most = task.lower_is_better.contains(metric);
         Some(Target { metric: metric.clone(), value: *value, at_most })
