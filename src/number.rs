@@ -30,13 +30,38 @@ pub fn percent(fraction: f64) -> String {
 
 /// A time in nanoseconds, in the unit that fits.
 pub fn time(ns: f64) -> String {
-    let (value, unit) = match ns {
-        ns if ns < 1e3 => (ns, "ns"),
-        ns if ns < 1e6 => (ns / 1e3, "µs"),
-        ns if ns < 1e9 => (ns / 1e6, "ms"),
-        ns => (ns / 1e9, "s"),
-    };
-    format!("{} {unit}", significant(value))
+    let (unit, word) = unit_of_time(ns);
+    format!("{} {word}", significant(ns / unit))
+}
+
+/// Times in nanoseconds, in the unit that fits the last: `83.1 / 91.0 / 120 µs`. Those that are not known are left as a dash.
+pub fn times(ns: &[Option<f64>]) -> String {
+    let largest = ns.iter().flatten().copied().fold(0.0, f64::max);
+    let (unit, word) = unit_of_time(largest);
+    let shown: Vec<String> =
+        ns.iter().map(|ns| ns.map_or("–".to_owned(), |ns| significant(ns / unit))).collect();
+    format!("{} {word}", shown.join(" / "))
+}
+
+/// The nanoseconds of the unit that fits a time.
+fn unit_of_time(ns: f64) -> (f64, &'static str) {
+    match ns {
+        ns if ns < 1e3 => (1.0, "ns"),
+        ns if ns < 1e6 => (1e3, "µs"),
+        ns if ns < 1e9 => (1e6, "ms"),
+        _ => (1e9, "s"),
+    }
+}
+
+/// A number of at least three digits, in groups of three: `15 238`; a smaller one with three significant digits.
+pub fn grouped(value: f64) -> String {
+    if !(100.0..1e15).contains(&value) {
+        return significant(value);
+    }
+    let digits = format!("{value:.0}");
+    let groups: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|g| std::str::from_utf8(g).unwrap_or("")).collect();
+    groups.join(" ")
 }
 
 /// A number of bytes, in binary units.
@@ -69,6 +94,11 @@ mod tests {
         assert_eq!(time(1_234.0), "1.23 µs");
         assert_eq!(time(61_240.0), "61.2 µs");
         assert_eq!(time(1.5e9), "1.50 s");
+        assert_eq!(times(&[Some(83_140.0), Some(1_000_000.0), None]), "0.0831 / 1.00 / – ms");
+        assert_eq!(
+            [12.34, 123.4, 15_238.4, 1_234_567.0].map(grouped),
+            ["12.3", "123", "15 238", "1 234 567"]
+        );
         assert_eq!(bytes(148.4 * 1024.0 * 1024.0), "148 MiB");
         assert_eq!(percent(0.07), "7");
         assert_eq!(percent(0.025), "2.5");

@@ -133,6 +133,8 @@ fn case(index: u32, bundle: &str) -> CaseRecord {
         device: Some("cpu".to_owned()),
         work: Vec::new(),
         equivalence: None,
+        target: None,
+        rates: None,
         primary_phases: words(&["fit", "predict@1", "predict@all"]),
         headline_metrics: words(&["r2", "rmse"]),
         lower_is_better: words(&["mse", "rmse", "mae", "max_error"]),

@@ -16,6 +16,7 @@ use crate::executor::event::Status;
 use crate::guard;
 use crate::monitor::noise::Noise;
 use crate::stats::describe;
+use crate::stats::latency::{FEWEST_CALLS, latency};
 use crate::store::StoreError;
 use crate::store::manifest::Manifest;
 use crate::store::parquet::Tables;
@@ -111,6 +112,8 @@ type OfTrials = HashMap<String, Vec<(String, Samples)>>;
 #[derive(Default)]
 struct Samples {
     calls_ns: Vec<f64>,
+    /// Whether calls were timed together.
+    together: bool,
     wall_ns: f64,
     cpu_ns: f64,
     with_cpu: usize,
@@ -186,6 +189,7 @@ impl Samples {
 
     fn add(&mut self, calls: &[u64], wall_ns: &[u64], cpu_ns: &UInt64Chunked) {
         self.calls_ns.extend(wall_ns.iter().zip(calls).map(|(wall, calls)| *wall as f64 / *calls as f64));
+        self.together |= calls.iter().any(|calls| *calls > 1);
         self.wall_ns += wall_ns.iter().map(|wall| *wall as f64).sum::<f64>();
         self.cpu_ns += cpu_ns.iter().flatten().map(|cpu| cpu as f64).sum::<f64>();
         self.with_cpu += cpu_ns.len() - cpu_ns.null_count();
@@ -193,6 +197,7 @@ impl Samples {
 
     fn append(&mut self, others: Self) {
         self.calls_ns.extend(others.calls_ns);
+        self.together |= others.together;
         self.wall_ns += others.wall_ns;
         self.cpu_ns += others.cpu_ns;
         self.with_cpu += others.with_cpu;
@@ -202,7 +207,10 @@ impl Samples {
         let mean_wall = self.wall_ns / self.calls_ns.len() as f64;
         let cpus = (self.with_cpu > 0).then(|| self.cpu_ns / self.with_cpu as f64 / mean_wall);
         let median_ns = describe::median(&self.calls_ns).ok()?;
-        Some(PhaseFacts { name, median_ns, wall_ns: Some(self.wall_ns), cpus })
+        // Of few samples there is nothing but their median.
+        let alone = !self.together && self.calls_ns.len() >= FEWEST_CALLS;
+        let latency = alone.then(|| latency(&self.calls_ns).ok()).flatten();
+        Some(PhaseFacts { name, median_ns, wall_ns: Some(self.wall_ns), cpus, latency })
     }
 }
 
@@ -234,7 +242,8 @@ fn trial_facts(
             continue;
         };
         let whole = |name: &str, time: Option<f64>| {
-            time.map(|median_ns| PhaseFacts { name: name.to_owned(), median_ns, wall_ns: None, cpus: None })
+            let (wall_ns, cpus, latency) = (None, None, None);
+            time.map(|median_ns| PhaseFacts { name: name.to_owned(), median_ns, wall_ns, cpus, latency })
         };
         let mut phases = phases.remove(id).unwrap_or_default();
         phases.extend([whole("start", starts.get(i)), whole("load", loads.get(i))].into_iter().flatten());
@@ -382,6 +391,29 @@ mod tests {
     }
 
     #[test]
+    fn percentiles_need_calls_that_were_timed_alone() {
+        let of = |calls: Vec<u64>| {
+            let (rows, wall_ns): (usize, Vec<u64>) = (calls.len(), (1..=calls.len() as u64).collect());
+            let frame = df!(
+                "trial" => vec!["a"; rows],
+                "counted" => vec![true; rows],
+                "phase" => vec!["predict@1"; rows],
+                "calls" => calls,
+                "wall_ns" => wall_ns.clone(),
+                "cpu_ns" => wall_ns,
+            );
+            phases(frame.unwrap().lazy()).unwrap()["a"][0].latency
+        };
+        let (many, some) = (of(vec![1; 101]).unwrap(), of(vec![1; 99]).unwrap());
+        assert_eq!((many.p50, many.p95, many.p99), (51.0, Some(96.0), Some(100.0)));
+        assert_eq!((some.p50, some.p99), (50.0, None));
+        assert!(of(vec![1; 19]).is_none());
+        let mut together = vec![1; 200];
+        together[150] = 2;
+        assert!(of(together).is_none());
+    }
+
+    #[test]
     fn samples_in_any_order_give_the_same_phases() {
         let trials = ["a", "a", "b", "a", "a", "b", "a", "c"];
         let names = ["fit", "fit", "fit", "predict", "fit", "fit", "predict", "fit"];
@@ -399,6 +431,7 @@ mod tests {
             median_ns,
             wall_ns: Some(wall_ns),
             cpus,
+            latency: None,
         };
         assert_eq!(phases.len(), 2);
         assert_eq!(

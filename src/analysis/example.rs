@@ -49,6 +49,7 @@ pub fn trial(implementation: &str, block: u32) -> TrialFacts {
             median_ns: 100.0,
             wall_ns: Some(2e8),
             cpus: Some(1.0),
+            latency: None,
         }],
     }
 }
@@ -79,6 +80,8 @@ pub fn case() -> CaseRecord {
         device: Some("cpu".to_owned()),
         work: vec!["epochs".to_owned()],
         equivalence: None,
+        target: None,
+        rates: None,
         primary_phases: vec!["fit".to_owned()],
         headline_metrics: Vec::new(),
         lower_is_better: Vec::new(),

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::executor::event::Status;
+use crate::stats::latency::Latency;
+use crate::task::TO_TARGET;
 use crate::task::parameter::Parameters;
 
 /// One trial.
@@ -47,6 +49,8 @@ pub struct PhaseFacts {
     pub wall_ns: Option<f64>,
     /// CPU time over wall time, on average over the samples: the CPUs that were busy.
     pub cpus: Option<f64>,
+    /// Percentiles of single calls, in nanoseconds, where every call was timed alone and there were enough.
+    pub latency: Option<Latency>,
 }
 
 /// What a receipt tells of the points that the gate asks for.
@@ -103,6 +107,7 @@ pub fn phase_rank(name: &str) -> (u8, u64, &str) {
         ("fit" | "train_step", _) => (3, 0, name),
         ("epoch", _) => (3, 1, name),
         ("evaluate", _) => (3, 2, name),
+        (TO_TARGET, _) => (3, 3, name),
         (_, Some(rows)) => (4, rows, name),
         (_, None) => (5, 0, name),
     }

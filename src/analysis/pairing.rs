@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use super::evidence::Contract;
 use super::facts::{TrialFacts, phase_rank};
+use super::summary::Reached;
 use super::{parity, summary};
 use crate::number::significant;
 use crate::stats::Interval;
 use crate::stats::equivalence::{self, Outcome};
 use crate::store::manifest::{CaseRecord, Manifest};
 use crate::store::rows::ParityRow;
-use crate::task::{Check, EQUAL_BITS, Equivalence};
+use crate::task::{Check, EQUAL_BITS, Equivalence, TO_TARGET, Target};
 
 /// Both sides of a comparison.
 #[derive(Debug, Clone, Copy)]
@@ -112,6 +113,9 @@ pub fn pair(sides: &Sides<'_>, contract: &Contract) -> Pairing {
     if let Some(rule) = &sides.case.equivalence {
         quality(sides, rule, &mut reasons, &mut pairing, paired > 0 && equal == paired);
     }
+    if let Some(target) = sides.case.target.as_ref().filter(|_| paired > 0) {
+        censored(sides, target, &mut pairing);
+    }
     pairing.reasons = reasons.into_texts();
     pairing.values.sort_by(|(a, _), (b, _)| a.rank().cmp(&b.rank()));
     pairing
@@ -150,6 +154,21 @@ fn collect(values: &mut Vec<(Quantity, Vec<Paired>)>, a: &TrialFacts, b: &TrialF
     }
 }
 
+/// A time to the target is compared only if every trial of both sides reached it: the quick ones alone would be a censored sample.
+fn censored(sides: &Sides<'_>, target: &Target, pairing: &mut Pairing) {
+    let reached = [sides.own, sides.others].map(summary::reached);
+    if reached.iter().all(Reached::always) {
+        return;
+    }
+    let told: Vec<String> = [sides.contender, sides.baseline]
+        .iter()
+        .zip(reached)
+        .map(|(name, reached)| format!("{name} in {} of {} trials", reached.trials, reached.of))
+        .collect();
+    let reason = format!("{target} was reached by {}", told.join(", by "));
+    pairing.open_phases.insert(TO_TARGET.to_owned(), reason);
+}
+
 /// The level of each one-sided test of equivalence.
 const ALPHA: f64 = 0.05;
 
@@ -173,7 +192,8 @@ fn quality(
     let mut check = Check::disagreement("quality", String::new());
     check.allowed = Some(margin);
     let mut open = |reason: &str| {
-        for phase in &rule.quality_phases {
+        let timed = |phase: &&String| *phase != TO_TARGET || sides.case.target.is_some();
+        for phase in rule.quality_phases.iter().filter(timed) {
             pairing.open_phases.insert(phase.clone(), reason.to_owned());
         }
     };
@@ -279,6 +299,7 @@ fn widest(points: &mut BTreeMap<String, Check>, check: &Check) {
 #[cfg(test)]
 mod tests {
     use super::super::example::{BASELINE, CONTENDER, case, manifest, trial};
+    use super::super::facts::PhaseFacts;
     use super::*;
     use crate::executor::event::Status;
 
@@ -454,12 +475,51 @@ mod tests {
     }
 
     #[test]
+    fn a_time_to_the_target_is_compared_if_all_reached_it() {
+        let target = Target { metric: "accuracy".to_owned(), value: 0.9, at_most: false };
+        let rule = Equivalence {
+            metric: "r2".to_owned(),
+            margin: 0.1,
+            quality_phases: ["epoch", TO_TARGET].map(str::to_owned).to_vec(),
+        };
+        let with = |own: &[u32], others: &[u32], target: Option<Target>, r2: f64| {
+            let case = CaseRecord { target, equivalence: Some(rule.clone()), ..case() };
+            let reaching = |id, blocks: &[u32]| {
+                let mut trials = side(id, 1..=2);
+                for trial in &mut trials {
+                    let phase = trial.phases[0].clone();
+                    trial.metrics.insert("r2".to_owned(), if trial.block == 1 { 0.5 } else { r2 });
+                    if blocks.contains(&trial.block) {
+                        trial.phases.push(PhaseFacts { name: TO_TARGET.to_owned(), ..phase });
+                    }
+                }
+                trials
+            };
+            let (own, others) = (reaching(CONTENDER, own), reaching(BASELINE, others));
+            paired(&case, &own, &others, &contract(&[1, 2], &[])).open_phases
+        };
+        let target = Some(target);
+        assert_eq!(with(&[1, 2], &[1, 2], target.clone(), 0.5), BTreeMap::new());
+        let some = with(&[1, 2], &[2], target.clone(), 0.5);
+        let told = "accuracy ≥ 0.9 was reached by rust/a in 2 of 2 trials, by python/b in 1 of 2 trials";
+        assert_eq!(some, [(TO_TARGET.to_owned(), told.to_owned())].into());
+        assert!(with(&[], &[], target.clone(), 0.5)[TO_TARGET].contains("rust/a in 0 of 2 trials"));
+        let undecided = with(&[1, 2], &[1, 2], target, 0.9);
+        assert!(undecided[TO_TARGET].starts_with("quality undecided"), "{undecided:?}");
+        assert_eq!(
+            with(&[], &[], None, 0.9).keys().collect::<Vec<_>>(),
+            ["epoch"],
+            "no target, no claim of one"
+        );
+    }
+
+    #[test]
     fn quantities_come_in_the_order_of_a_trial() {
         let (mut a, mut b) = (side(CONTENDER, 1..=1), side(BASELINE, 1..=1));
         for trial in [&mut a[0], &mut b[0]] {
             let phase = trial.phases[0].clone();
             for name in ["predict@all", "predict@10", "predict@1", "load"] {
-                trial.phases.push(super::super::facts::PhaseFacts { name: name.to_owned(), ..phase.clone() });
+                trial.phases.push(PhaseFacts { name: name.to_owned(), ..phase.clone() });
             }
         }
         b[0].phases.retain(|p| p.name != "predict@10");

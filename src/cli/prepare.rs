@@ -7,7 +7,7 @@ use super::against::OldBuild;
 use super::workspace::Workspace;
 use super::{Failure, say};
 use crate::data::DataError;
-use crate::data::bundle::{self, Bundle, Dtype, Fold, Preparation};
+use crate::data::bundle::{self, Bundle, Dtype, Fold, Preparation, TEST_FEATURES};
 use crate::executor::judge;
 use crate::executor::launch::Launcher;
 use crate::files::sha256;
@@ -18,7 +18,8 @@ use crate::store::manifest::{
     ArmRecord, BundleRecord, CaseRecord, Fingerprint, ImplementationRecord, Limits, Manifest, SCHEMA_VERSION,
     label_cases, run_id,
 };
-use crate::task::{Learner, TaskDef};
+use crate::task::{Learner, Rates, TaskDef};
+use crate::worker::protocol::PhaseKind;
 use crate::worker::{cgroup, native, process};
 
 /// What a run needs beside its plan.
@@ -94,12 +95,13 @@ pub fn prepare(
             };
             hashes.push(hash);
         }
-        let record = case_record(plan, case, workspace, hashes);
+        let mut record = case_record(plan, case, workspace, hashes);
         for hash in record.bundle.iter().chain(&record.folds) {
             judge::check(&record, &bundles[hash]).map_err(|error| {
                 Failure::usage(format!("{} on {}: {error}", record.algorithm, record.dataset))
             })?;
         }
+        record.rates = record.bundle.as_ref().and_then(|hash| rates(plan, case, &record, &bundles[hash]));
         cases.push(record);
     }
     label_cases(&mut cases, |case, name| is_default(workspace, case, name));
@@ -155,6 +157,15 @@ fn preparations(plan: &Plan, case: &Case) -> Vec<Preparation> {
     }
 }
 
+/// What the calls of a case's phases process, those of its predictions too.
+fn rates(plan: &Plan, case: &Case, record: &CaseRecord, bundle: &Bundle) -> Option<Rates> {
+    let mut rates = judge::rates(record, bundle)?;
+    let phases = plan.phases(case, bundle.rows(TEST_FEATURES).ok()?);
+    let predictions = phases.into_iter().filter(|p| p.kind == PhaseKind::Predict);
+    rates.rows.extend(predictions.filter_map(|p| Some((p.name, p.batch_rows? as u64))));
+    Some(rates)
+}
+
 fn case_record(plan: &Plan, case: &Case, workspace: &Workspace, bundles: Vec<String>) -> CaseRecord {
     let (experiment, def) = (plan.experiment(case), plan.def(case));
     let task: Option<&TaskDef> = workspace.registry.task(&experiment.task);
@@ -189,6 +200,8 @@ fn case_record(plan: &Plan, case: &Case, workspace: &Workspace, bundles: Vec<Str
         device: Some(plan.spec.protocol.device.clone()),
         work: algorithm.map(|a| a.work.clone()).unwrap_or_default(),
         equivalence: algorithm.and_then(|a| a.equivalence.clone()),
+        target: experiment.target.clone(),
+        rates: None,
         primary_phases: task.map(|t| t.primary_phases.clone()).unwrap_or_default(),
         headline_metrics: task.map(|t| t.headline_metrics.clone()).unwrap_or_default(),
         lower_is_better: task.map(|t| t.lower_is_better.clone()).unwrap_or_default(),

@@ -15,6 +15,7 @@ pub const SCHEMAS: &[(&str, fn() -> Schema)] = &[
     ("manifest", || schema_for!(crate::store::manifest::Manifest)),
     ("trial_row", || schema_for!(crate::store::rows::TrialRow)),
     ("phase_row", || schema_for!(crate::store::resources::PhaseRow)),
+    ("epoch_row", || schema_for!(crate::store::epochs::EpochRow)),
     ("sample_row", || schema_for!(crate::store::rows::SampleRow)),
     ("parity_row", || schema_for!(crate::store::rows::ParityRow)),
     ("block_row", || schema_for!(crate::store::rows::BlockRow)),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::event::JudgedPair;
 use crate::data::bundle::Bundle;
 use crate::store::manifest::CaseRecord;
-use crate::task::{self, Check, Draws, Finished, Problem, Scores, TaskError};
+use crate::task::{self, Check, Draws, Finished, Problem, Rates, Scores, Series, TaskError};
 
 fn problem<'p>(case: &'p CaseRecord, bundle: &'p Bundle) -> Problem<'p> {
     Problem {
@@ -16,6 +16,7 @@ fn problem<'p>(case: &'p CaseRecord, bundle: &'p Bundle) -> Problem<'p> {
         dtype: case.dtype.as_deref(),
         tolerances: &case.tolerances,
         stochastic: case.equivalence.is_some(),
+        target: case.target.as_ref(),
     }
 }
 
@@ -44,10 +45,20 @@ pub fn check(case: &CaseRecord, bundle: &Bundle) -> Result<(), TaskError> {
     task::task(&case.task).map_or(Ok(()), |task| task.check(&problem(case, bundle)))
 }
 
-/// Scores one trial's outputs.
-pub fn score(case: &CaseRecord, bundle: &Bundle, outputs: &Path) -> Result<Scores, TaskError> {
+/// What the calls of a case's phases process.
+pub fn rates(case: &CaseRecord, bundle: &Bundle) -> Option<Rates> {
+    task::task(&case.task)?.rates(&problem(case, bundle))
+}
+
+/// Scores one trial's outputs, which must say the same of times as its samples.
+pub fn score(
+    case: &CaseRecord,
+    bundle: &Bundle,
+    outputs: &Path,
+    series: &Series<'_>,
+) -> Result<Scores, TaskError> {
     match task::task(&case.task) {
-        Some(task) => task.score(&problem(case, bundle), outputs),
+        Some(task) => task.score(&problem(case, bundle), outputs, series),
         None => Ok(Scores::default()),
     }
 }

@@ -27,6 +27,7 @@ use crate::store::StoreError;
 use crate::store::journal::unix_ms;
 use crate::store::manifest::CaseRecord;
 use crate::store::run_folder::RunFolder;
+use crate::store::state::TrialRecord;
 use crate::task::TaskError;
 use crate::worker::cgroup;
 use crate::worker::interrupt::Interrupt;
@@ -340,7 +341,9 @@ impl Execution<'_> {
         let mut ended = local::run(&job, &monitor, &interrupt, &mut |events| self.emit(events))?;
         end_orphans();
         if let Some(handed) = &ended.handed {
-            match judge::score(self.record(case), self.bundle(case, block), &handed.outputs) {
+            let trial = self.folder.state.trial(&id);
+            let series = trial.map(TrialRecord::series).unwrap_or_default();
+            match judge::score(self.record(case), self.bundle(case, block), &handed.outputs, &series) {
                 Ok(scores) => self.emit(vec![TrialEvent::TrialScored { trial: id, scores }])?,
                 Err(error) => {
                     let reason = error.to_string();

@@ -155,6 +155,8 @@ impl<'a> Case<'a> {
             device: None,
             work: algorithm.map(|a| a.work.clone()).unwrap_or_default(),
             equivalence: algorithm.and_then(|a| a.equivalence.clone()),
+            target: None,
+            rates: None,
             primary_phases: task.map(|t| t.primary_phases.clone()).unwrap_or_default(),
             headline_metrics: task.map(|t| t.headline_metrics.clone()).unwrap_or_default(),
             lower_is_better: task.map(|t| t.lower_is_better.clone()).unwrap_or_default(),

@@ -93,12 +93,13 @@ pub fn score(
                     return judged;
                 }
             }
+            let series = trial.phases.iter().map(|p| (p.name.as_str(), p.wall_ns.as_slice())).collect();
             let bundle = match (&missing, bundle) {
                 (Some(missing), _) => Err(missing.clone()),
                 (None, None) => Err("its receipt names no bundle".to_owned()),
                 (None, Some(bundle)) => bundle,
             };
-            match bundle.map(|bundle| judge::score(record, bundle, &path)) {
+            match bundle.map(|bundle| judge::score(record, bundle, &path, &series)) {
                 Ok(Ok(scores)) => judged.metrics = scores.metrics,
                 Ok(Err(error)) => judged.rejected = Some(error.to_string()),
                 Err(why) => judged.unjudged = Some(why),

@@ -15,7 +15,7 @@ use crate::files::sha256;
 use crate::implementation::{Implementation, Registry};
 use crate::spec::{BatchSize, Blocks, CaseDef, Experiment, Spec};
 use crate::task::parameter::Parameters;
-use crate::task::{Learner, TaskDef};
+use crate::task::{Learner, Target, TaskDef};
 use crate::worker::protocol::{CPU, PhaseKind, PhaseRequest, Repeat};
 
 pub use seed::seed;
@@ -36,6 +36,13 @@ const ESTIMATOR_BATCHES: [BatchSize; 4] =
     [BatchSize::Rows(1), BatchSize::Rows(10), BatchSize::Rows(100), BatchSize::All];
 const NETWORK_BATCHES: [BatchSize; 4] =
     [BatchSize::Rows(1), BatchSize::Rows(8), BatchSize::Rows(32), BatchSize::Rows(128)];
+
+/// How often predictions are repeated where a spec says nothing else.
+const ESTIMATOR_PREDICTIONS: Repeat =
+    Repeat { warmup: 1, min_samples: 5, max_samples: 30, max_time_ns: 50_000_000, min_sample_ns: 1_000_000 };
+/// Calls of a network are timed one by one, as many as their percentiles need: `docs/design/networks.md` says why.
+const NETWORK_PREDICTIONS: Repeat =
+    Repeat { warmup: 5, min_samples: 5, max_samples: 1_000, max_time_ns: 500_000_000, min_sample_ns: 0 };
 
 /// Rows of one batch when a network is evaluated on the whole test split.
 const EVALUATION_ROWS: usize = 256;
@@ -142,16 +149,17 @@ impl Plan {
         let once = Repeat { warmup: 0, min_samples: 1, max_samples: 1, max_time_ns: 0, min_sample_ns: 0 };
         let phase =
             |kind, name: &str, repeat| PhaseRequest { kind, name: name.to_owned(), batch_rows: None, repeat };
-        let (mut phases, batch_sizes) = match case.learner {
+        let (mut phases, batch_sizes, usual) = match case.learner {
             Learner::Estimator => {
                 let fits =
                     [phase(PhaseKind::Fit, "fit_first", once), phase(PhaseKind::Fit, "fit", protocol.fit)];
-                (fits.to_vec(), &ESTIMATOR_BATCHES)
+                (fits.to_vec(), &ESTIMATOR_BATCHES, ESTIMATOR_PREDICTIONS)
             }
             Learner::Network => {
                 let batch_rows = Some(EVALUATION_ROWS.min(test_rows));
                 let train = PhaseRequest { batch_rows, ..phase(PhaseKind::Train, "train", once) };
-                (vec![phase(PhaseKind::Build, "build", once), train], &NETWORK_BATCHES)
+                let phases = vec![phase(PhaseKind::Build, "build", once), train];
+                (phases, &NETWORK_BATCHES, NETWORK_PREDICTIONS)
             }
         };
         let Some(application) = &case.application else { return phases };
@@ -165,7 +173,7 @@ impl Plan {
                     kind: PhaseKind::Predict,
                     name: format!("{application}@{label}"),
                     batch_rows: Some(rows),
-                    repeat: protocol.predict,
+                    repeat: protocol.predict.or(usual),
                 });
             }
         }
@@ -239,6 +247,8 @@ impl ExperimentIdentity {
             #[serde(skip_serializing_if = "is_cpu")]
             device: &'a str,
             seed: u64,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            target: Option<&'a Target>,
         }
         let shared = Shared {
             experiment: &experiment.name,
@@ -252,6 +262,7 @@ impl ExperimentIdentity {
             threads: spec.protocol.threads,
             device: &spec.protocol.device,
             seed: spec.protocol.seed,
+            target: experiment.target.as_ref(),
         };
         Self(serde_json::to_string(&shared).unwrap_or_default())
     }

@@ -7,9 +7,10 @@ use crate::analysis::comparison::{
     ALPHA, CaseComparison, Judgement, MARGIN, PairComparison, PhaseComparison,
 };
 use crate::analysis::facts::phase_rank;
-use crate::analysis::summary::ArmSummary;
+use crate::analysis::summary::{ArmSummary, Reached};
 use crate::number;
 use crate::store::manifest::CaseRecord;
+use crate::task::TO_TARGET;
 use crate::worker::protocol::CPU;
 
 /// The case in words: experiment, data set, algorithm and the hyperparameters that tell it from its neighbours.
@@ -51,6 +52,7 @@ pub fn grid(comparison: &CaseComparison, view: &View) -> Option<Grid> {
         grid.header.push(arm.implementation.clone());
         grid.header.extend(pair(arm).map(|_| String::new()));
     }
+    let names = phases(comparison, &arms);
     let mut row = |name: &str,
                    value: &dyn Fn(&ArmSummary) -> String,
                    against: &dyn Fn(&PairComparison) -> String| {
@@ -61,12 +63,17 @@ pub fn grid(comparison: &CaseComparison, view: &View) -> Option<Grid> {
         }
         grid.rows.push(cells);
     };
-    for phase in phases(&arms).iter().filter(|phase| view.shown.phase(phase)) {
-        let time =
-            |arm: &ArmSummary| arm.phases_ns.get(phase).map(|ns| number::time(*ns)).unwrap_or_default();
+    for phase in names.iter().filter(|phase| view.shown.phase(phase)) {
+        let time = |arm: &ArmSummary| {
+            let reached = || arm.reached.filter(|_| phase == TO_TARGET).map(often);
+            arm.phases_ns.get(phase).map(|ns| number::time(*ns)).or_else(reached).unwrap_or_default()
+        };
         let against = |pair: &PairComparison| {
-            let open =
-                || pair.open_phases.contains_key(phase).then(|| "not compared: quality undecided".to_owned());
+            let open = || {
+                let censored = is_censored(comparison, pair, phase);
+                let why = if censored { "not always reached" } else { "quality undecided" };
+                pair.open_phases.contains_key(phase).then(|| format!("not compared: {why}"))
+            };
             pair.phases.iter().find(|p| p.phase == *phase).map(ratio).or_else(open).unwrap_or_default()
         };
         row(phase, &time, &against);
@@ -87,9 +94,43 @@ fn memory(arm: &ArmSummary) -> String {
     arm.peak_rss_bytes.map(|b| number::bytes(b) + &increment).unwrap_or_default()
 }
 
+/// Whether a phase is the way to a target that not every trial of a pair reached.
+fn is_censored(comparison: &CaseComparison, pair: &PairComparison, phase: &str) -> bool {
+    let of_pair = |arm: &&ArmSummary| [&pair.contender, &pair.baseline].contains(&&arm.implementation);
+    let mut reached = comparison.arms.iter().filter(of_pair).filter_map(|arm| arm.reached);
+    phase == TO_TARGET && reached.any(|reached| !reached.always())
+}
+
+/// In how many trials the target was reached.
+fn often(reached: Reached) -> String {
+    format!("in {} of {} trials", reached.trials, reached.of)
+}
+
+/// What a network's calls process in a second, and the percentiles of single calls: a row for each phase that has them. Nothing if none has.
+pub fn rates(comparison: &CaseComparison, view: &View) -> Option<Grid> {
+    let unit = &comparison.case.rates.as_ref()?.unit;
+    let arms: Vec<&ArmSummary> = comparison.arms.iter().filter(|a| !a.rates.is_empty()).collect();
+    let mut grid = Grid::new(["rate, latency"]);
+    grid.header
+        .extend(arms.iter().flat_map(|arm| [arm.implementation.clone(), "p50 / p95 / p99".to_owned()]));
+    let names = phases(comparison, &arms);
+    let known = |phase: &&String| arms.iter().any(|arm| arm.rates.contains_key(*phase));
+    for phase in names.iter().filter(known).filter(|phase| view.shown.phase(phase)) {
+        let of_arm = |arm: &&ArmSummary| {
+            let rate = arm.rates.get(phase).map(|rate| format!("{} {unit}/s", number::grouped(*rate)));
+            let latency =
+                arm.latencies.get(phase).map(|l| number::times(&[Some(l.p50_ns), l.p95_ns, l.p99_ns]));
+            [rate.unwrap_or_default(), latency.unwrap_or_default()]
+        };
+        grid.rows.push(std::iter::once(phase.clone()).chain(arms.iter().flat_map(of_arm)).collect());
+    }
+    (!grid.rows.is_empty()).then_some(grid)
+}
+
 /// The phases of all arms, in the order in which they ran.
-fn phases(arms: &[&ArmSummary]) -> Vec<String> {
+fn phases(comparison: &CaseComparison, arms: &[&ArmSummary]) -> Vec<String> {
     let mut names: Vec<String> = arms.iter().flat_map(|a| a.phases_ns.keys().cloned()).collect();
+    names.extend(comparison.case.target.iter().map(|_| TO_TARGET.to_owned()));
     names.sort_by(|a, b| phase_rank(a).cmp(&phase_rank(b)));
     names.dedup();
     names
@@ -131,10 +172,11 @@ pub fn interval([low, high]: [f64; 2]) -> String {
 
 /// Everything beside the table, a line each: the gate's word on each pair, the verdicts as sentences, what was not asked or failed.
 pub fn notes(comparison: &CaseComparison, view: &View) -> Vec<String> {
-    let mut notes = Vec::new();
+    let mut notes: Vec<String> = target(comparison).into_iter().collect();
     for pair in &comparison.pairs {
         notes.push(parity(pair));
-        for (phase, reason) in &pair.open_phases {
+        // Who reached the target is told once, of all.
+        for (phase, reason) in pair.open_phases.iter().filter(|(p, _)| !is_censored(comparison, pair, p)) {
             notes.push(format!("{} vs {}: {phase} is not compared: {reason}", pair.contender, pair.baseline));
         }
         for phase in pair.phases.iter().filter(|p| view.shown.phase(&p.phase)) {
@@ -164,6 +206,18 @@ pub fn notes(comparison: &CaseComparison, view: &View) -> Vec<String> {
         notes.push(format!("tolerances set by the spec: {set}"));
     }
     notes
+}
+
+/// What the time to the target is, and who reached it how often.
+fn target(comparison: &CaseComparison) -> Option<String> {
+    let target = comparison.case.target.as_ref()?;
+    let reached = comparison.arms.iter().filter_map(|arm| {
+        let reached = arm.reached.filter(|reached| reached.of > 0)?;
+        Some(format!("{} {}", arm.implementation, often(reached)))
+    });
+    let reached: Vec<String> = reached.collect();
+    let does = format!("{TO_TARGET}: training until {target} on the test rows, evaluations apart");
+    (!reached.is_empty()).then(|| format!("{does}; reached by {}", reached.join(", ")))
 }
 
 /// What the gate says of a pair: how close the two are, or every reason why they cannot be compared.

@@ -68,6 +68,15 @@ struct Row<'a> {
     blocks: u64,
     contender_ns: Option<f64>,
     baseline_ns: Option<f64>,
+    unit: Option<&'a str>,
+    contender_per_second: Option<f64>,
+    baseline_per_second: Option<f64>,
+    contender_p50_ns: Option<f64>,
+    contender_p95_ns: Option<f64>,
+    contender_p99_ns: Option<f64>,
+    baseline_p50_ns: Option<f64>,
+    baseline_p95_ns: Option<f64>,
+    baseline_p99_ns: Option<f64>,
     ratio: Option<f64>,
     low: Option<f64>,
     high: Option<f64>,
@@ -110,10 +119,12 @@ impl<'a> Row<'a> {
         phase: Option<&'a PhaseComparison>,
     ) -> Self {
         let case = &of_case.case;
-        let time = |id: &str| {
-            let arm = of_case.arms.iter().find(|a| a.implementation == id)?;
-            arm.phases_ns.get(&phase?.phase).copied()
-        };
+        let arm = |id: &str| of_case.arms.iter().find(|a| a.implementation == id);
+        let time = |id: &str| arm(id)?.phases_ns.get(&phase?.phase).copied();
+        let rate = |id: &str| arm(id)?.rates.get(&phase?.phase).copied();
+        let latency = |id: &str| arm(id)?.latencies.get(&phase?.phase).copied();
+        let rates = [rate(&pair.contender), rate(&pair.baseline)];
+        let latencies = [latency(&pair.contender), latency(&pair.baseline)];
         let beside = phase.map(|p| &p.sensitivity);
         let simultaneous = phase.and_then(|p| p.simultaneous);
         let bootstrap = beside.and_then(|b| b.bootstrap);
@@ -133,6 +144,15 @@ impl<'a> Row<'a> {
             blocks: phase.map_or(of_case.blocks, |p| p.blocks),
             contender_ns: time(&pair.contender),
             baseline_ns: time(&pair.baseline),
+            unit: case.rates.as_ref().filter(|_| rates.iter().any(Option::is_some)).map(|r| r.unit.as_str()),
+            contender_per_second: rates[0],
+            baseline_per_second: rates[1],
+            contender_p50_ns: latencies[0].map(|l| l.p50_ns),
+            contender_p95_ns: latencies[0].and_then(|l| l.p95_ns),
+            contender_p99_ns: latencies[0].and_then(|l| l.p99_ns),
+            baseline_p50_ns: latencies[1].map(|l| l.p50_ns),
+            baseline_p95_ns: latencies[1].and_then(|l| l.p95_ns),
+            baseline_p99_ns: latencies[1].and_then(|l| l.p99_ns),
             ratio: phase.map(|p| p.ratio),
             low: phase.map(|p| p.interval[0]),
             high: phase.map(|p| p.interval[1]),

@@ -22,6 +22,9 @@ pub fn render(report: &Report, view: &View) -> String {
                 if let Some(grid) = case::grid(of_case, view) {
                     text += &format!("{}\n", grid.markdown());
                 }
+                if let Some(grid) = case::rates(of_case, view) {
+                    text += &format!("{}\n", grid.markdown());
+                }
                 text += &list(&case::notes(of_case, view));
                 if let Some(grid) = case::details(of_case, view).filter(|_| view.details) {
                     text += &format!("{}\n", grid.markdown());

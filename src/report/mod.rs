@@ -71,7 +71,10 @@ mod tests {
     use super::*;
     use crate::analysis::example::{Arm, arm, comparison};
     use crate::analysis::groups::groups;
+    use crate::analysis::summary::{LatencySummary, Reached};
     use crate::analysis::trend::trend;
+    use crate::task::{Rates, TO_TARGET, Target};
+    use std::collections::BTreeMap;
 
     fn run(number: u64, factor: f64) -> Comparison {
         let noise = [1.0, 1.02, 0.99, 1.01, 1.005, 0.985, 1.015];
@@ -96,6 +99,32 @@ mod tests {
     fn cases_are_told_in_every_form() {
         let report = Report { comparisons: vec![run(1, 1.0)], groups: None, trend: None, regression: None };
         insta::assert_snapshot!(in_every_form(&report, &View { details: true, ..View::default() }));
+    }
+
+    #[test]
+    fn figures_of_networks_are_told_in_every_form() {
+        let mut run = run(1, 1.0);
+        let case = &mut run.cases[0];
+        case.case.target = Some(Target { metric: "accuracy".to_owned(), value: 0.98, at_most: false });
+        case.case.rates = Some(Rates { unit: "images".to_owned(), per_row: 1, rows: BTreeMap::new() });
+        let per_second = [15_238.4, 9_800.0, 87.5];
+        for (i, arm) in case.arms.iter_mut().enumerate() {
+            arm.phases_ns.insert("predict@1".to_owned(), 1e9 / per_second[i]);
+            arm.rates = [("fit".to_owned(), 4e6), ("predict@1".to_owned(), per_second[i])].into();
+            let (p50_ns, p95_ns) = (1e9 / per_second[i], Some(2e9 / per_second[i]));
+            let latency = LatencySummary { p50_ns, p95_ns, p99_ns: p95_ns.filter(|_| i < 2) };
+            arm.latencies = [("predict@1".to_owned(), latency)].into();
+            arm.reached = Some(Reached { trials: 7 - i as u64, of: 7 });
+        }
+        case.arms[0].phases_ns.insert(TO_TARGET.to_owned(), 3e9);
+        for pair in &mut case.pairs {
+            pair.open_phases.insert(TO_TARGET.to_owned(), "accuracy ≥ 0.98 was reached by some".to_owned());
+        }
+        let report = Report { comparisons: vec![run], groups: None, trend: None, regression: None };
+        insta::assert_snapshot!(in_every_form(&report, &View::default()));
+        let only = View { shown: Shown::new(&["fit".to_owned()]), ..View::default() };
+        let shown = terminal::render(&report, &only);
+        assert!(shown.contains("4 000 000 images/s") && !shown.contains("15 238"), "{shown}");
     }
 
     #[test]

@@ -24,6 +24,7 @@ pub fn render(report: &Report, view: &View) -> String {
             for of_case in &comparison.cases {
                 text += &format!("{}    {}\n", line(&case::title(&of_case.case)), case::effort(of_case));
                 text += &case::grid(of_case, view).map(|grid| grid.text()).unwrap_or_default();
+                text += &case::rates(of_case, view).map(|grid| grid.text()).unwrap_or_default();
                 for note in case::notes(of_case, view) {
                     text += &format!("  {}\n", line(&note));
                 }

@@ -14,8 +14,8 @@ use crate::data::{Source, TargetKind};
 use crate::guard::name::is_plain;
 use crate::guard::text::cut;
 use crate::implementation::{Implementation, Registry};
-use crate::task::TaskDef;
 use crate::task::parameter::{Parameters, Value};
+use crate::task::{Target, TaskDef};
 
 /// Checks a whole spec.
 pub fn spec(raw: RawSpec, folder: &Path, registry: &Registry, max_trials: u64) -> Result<Spec, Vec<Problem>> {
@@ -140,6 +140,7 @@ impl ExperimentCheck<'_> {
             scale,
             dtype: dtype?,
             settings,
+            target: self.target(task, problems),
             tolerances: self.raw.tolerance.clone(),
         })
     }
@@ -154,6 +155,27 @@ impl ExperimentCheck<'_> {
         let place = Place::default().at("protocol").at("dtype");
         problems.push(Problem::value(&place, message).hint(hint));
         None
+    }
+
+    /// The quality to reach, one that the task knows after every epoch.
+    fn target(&self, task: &TaskDef, problems: &mut Vec<Problem>) -> Option<Target> {
+        let place = self.place.at("target");
+        let (metric, value) = self.raw.target.first_key_value()?;
+        if !task.epoch_metrics.contains(metric) {
+            let problem = if task.epoch_metrics.is_empty() {
+                let message = format!("the task {} trains in no epochs, so it has no target", task.name);
+                Problem::key(&place, message)
+            } else {
+                let known = task.epoch_metrics.iter().map(String::as_str);
+                let (message, hint) = unknown(&format!("target of the task {}", task.name), metric, known);
+                Problem::key(&place.at(metric), message).hint(hint)
+            };
+            problems.push(problem);
+        } else if self.raw.target.len() > 1 {
+            problems.push(Problem::key(&place, "`target` names several metrics, but must name one"));
+        }
+        let at_most = task.lower_is_better.contains(metric);
+        Some(Target { metric: metric.clone(), value: *value, at_most })
     }
 
     fn report_repeated(&self, sources: &[Option<Source>], problems: &mut Vec<Problem>) {

@@ -25,8 +25,8 @@ use serde::{Deserialize, Serialize};
 use crate::data::Source;
 use crate::data::bundle::Scale;
 use crate::implementation::Registry;
-use crate::task::Tolerances;
 use crate::task::parameter::Parameters;
+use crate::task::{Target, Tolerances};
 use crate::worker::protocol::Repeat;
 pub use blocks::Blocks;
 use document::Document;
@@ -69,10 +69,39 @@ pub struct Protocol {
     pub give_up_after: u32,
     /// Repetition of warm fits.
     pub fit: Repeat,
-    /// Repetition of predictions.
-    pub predict: Repeat,
+    /// Repetition of predictions, as far as the spec says.
+    pub predict: AskedRepeat,
     /// Rows of one prediction call; the learner's own where the spec gives none.
     pub batch_sizes: Option<Vec<BatchSize>>,
+}
+
+/// Bounds on the repetition of a phase that a spec gives; the others are the learner's own.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct AskedRepeat {
+    /// Untimed calls before the first sample.
+    pub warmup: Option<u32>,
+    /// The least number of samples.
+    pub min_samples: Option<u32>,
+    /// The largest number of samples.
+    pub max_samples: Option<u32>,
+    /// No sample begins after so many nanoseconds.
+    pub max_time_ns: Option<u64>,
+    /// Calls are batched until a sample lasts so many nanoseconds.
+    pub min_sample_ns: Option<u64>,
+}
+
+impl AskedRepeat {
+    /// These bounds, and the usual ones where none is given. A usual number of samples gives way to one that was asked for.
+    pub fn or(self, usual: Repeat) -> Repeat {
+        let max_samples = self.max_samples.unwrap_or(usual.max_samples.max(self.min_samples.unwrap_or(0)));
+        Repeat {
+            warmup: self.warmup.unwrap_or(usual.warmup),
+            min_samples: self.min_samples.unwrap_or(usual.min_samples.min(max_samples)),
+            max_samples,
+            max_time_ns: self.max_time_ns.unwrap_or(usual.max_time_ns),
+            min_sample_ns: self.min_sample_ns.unwrap_or(usual.min_sample_ns),
+        }
+    }
 }
 
 /// Rows of one prediction call.
@@ -113,6 +142,9 @@ pub struct Experiment {
     pub dtype: String,
     /// Settings that the spec gives, by implementation and algorithm.
     pub settings: BTreeMap<String, BTreeMap<String, Parameters>>,
+    /// The quality that a training is to reach.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
     /// Tolerances that the spec gives.
     pub tolerances: Tolerances,
 }
@@ -160,5 +192,25 @@ impl Spec {
             .try_into()
             .map_err(|e: toml::de::Error| failed(vec![Problem::value(&Place::default(), e.message())]))?;
         check::spec(raw, folder, registry, max_trials).map_err(failed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bounds_that_are_given_go_before_the_usual_ones() {
+        let usual = Repeat { warmup: 5, min_samples: 5, max_samples: 30, max_time_ns: 500, min_sample_ns: 0 };
+        assert_eq!(AskedRepeat::default().or(usual), usual);
+        let samples = |min_samples, max_samples| {
+            let repeat = AskedRepeat { min_samples, max_samples, ..AskedRepeat::default() }.or(usual);
+            (repeat.min_samples, repeat.max_samples)
+        };
+        assert_eq!(samples(Some(100), None), (100, 100), "the largest number is at least the least");
+        assert_eq!(samples(None, Some(3)), (3, 3), "the least number is at most the largest");
+        assert_eq!(samples(Some(2), Some(40)), (2, 40));
+        let batched = AskedRepeat { min_sample_ns: Some(1_000_000), ..AskedRepeat::default() };
+        assert_eq!(batched.or(usual).min_sample_ns, 1_000_000);
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::blocks::blocks;
 use super::problem::{Place, Problem};
 use super::raw::{RawBatchSize, RawDevice, RawProtocol};
-use super::{BatchSize, Protocol};
+use super::{AskedRepeat, BatchSize, Protocol};
 use crate::worker::protocol::{CPU, CUDA, Repeat};
 
 /// Readings more often than this would cost more than they tell.
@@ -33,26 +33,21 @@ pub fn protocol(raw: &RawProtocol, place: &Place, problems: &mut Vec<Problem>) -
         text => duration(text, &place.at("sampling")).map(Some),
     };
     let timeout = duration(&raw.timeout, &place.at("timeout"));
-    let predict = super::raw::RawRepeat {
-        warmup: raw.predict.warmup,
-        min_samples: raw.predict.min_samples,
-        max_samples: raw.predict.max_samples,
-        max_time: raw.predict.max_time.clone(),
-        min_sample: raw.predict.min_sample.clone(),
-    };
-    let mut times = Vec::new();
-    for (name, repeat) in [("fit", &raw.fit), ("predict", &predict)] {
-        let place = place.at(name);
-        times.push((
-            duration(&repeat.max_time, &place.at("max_time")),
-            duration(&repeat.min_sample, &place.at("min_sample")),
-        ));
-    }
-    for (name, repeat) in [("fit", &raw.fit), ("predict", &predict)] {
-        if let Some(min) = repeat.min_samples.filter(|min| *min > repeat.max_samples) {
-            let message =
-                format!("`min_samples` is {min}, but must be at most `max_samples`, {}", repeat.max_samples);
-            problems.push(Problem::value(&place.at(name).at("min_samples"), message));
+    let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    let (fit_place, predict_place) = (place.at("fit"), place.at("predict"));
+    let fit_times = [("max_time", &raw.fit.max_time), ("min_sample", &raw.fit.min_sample)]
+        .map(|(name, text)| duration(text, &fit_place.at(name)).map(nanoseconds));
+    let predict_times = [("max_time", &raw.predict.max_time), ("min_sample", &raw.predict.min_sample)]
+        .map(|(name, text)| text.as_deref().and_then(|text| duration(text, &predict_place.at(name))));
+    for (place, min, max) in [
+        (fit_place, raw.fit.min_samples, Some(raw.fit.max_samples)),
+        (predict_place, raw.predict.min_samples, raw.predict.max_samples),
+    ] {
+        if let (Some(min), Some(max)) = (min, max)
+            && min > max
+        {
+            let message = format!("`min_samples` is {min}, but must be at most `max_samples`, {max}");
+            problems.push(Problem::value(&place.at("min_samples"), message));
         }
     }
     if let Some(Some(interval)) = sampling.filter(|interval| interval.is_some_and(|i| i < SHORTEST_SAMPLING))
@@ -91,16 +86,20 @@ pub fn protocol(raw: &RawProtocol, place: &Place, problems: &mut Vec<Problem>) -
         }
         batch_sizes.push(size);
     }
-    let repeats = [(&raw.fit, times[0], 3), (&predict, times[1], 5)];
-    let [fit, predict] = repeats.map(|(raw, (max_time, min_sample), usual)| {
-        Some(Repeat {
-            warmup: raw.warmup,
-            min_samples: raw.min_samples.unwrap_or(usual.min(raw.max_samples)),
-            max_samples: raw.max_samples,
-            max_time_ns: u64::try_from(max_time?.as_nanos()).unwrap_or(u64::MAX),
-            min_sample_ns: u64::try_from(min_sample?.as_nanos()).unwrap_or(u64::MAX),
-        })
-    });
+    let fit = Repeat {
+        warmup: raw.fit.warmup,
+        min_samples: raw.fit.min_samples.unwrap_or(3.min(raw.fit.max_samples)),
+        max_samples: raw.fit.max_samples,
+        max_time_ns: fit_times[0]?,
+        min_sample_ns: fit_times[1]?,
+    };
+    let predict = AskedRepeat {
+        warmup: raw.predict.warmup,
+        min_samples: raw.predict.min_samples,
+        max_samples: raw.predict.max_samples,
+        max_time_ns: predict_times[0].map(nanoseconds),
+        min_sample_ns: predict_times[1].map(nanoseconds),
+    };
     Some(Protocol {
         blocks: blocks?,
         budget: match budget {
@@ -118,8 +117,8 @@ pub fn protocol(raw: &RawProtocol, place: &Place, problems: &mut Vec<Problem>) -
         sampling: sampling?,
         retries: raw.retries,
         give_up_after: raw.give_up_after,
-        fit: fit?,
-        predict: predict?,
+        fit,
+        predict,
         batch_sizes: raw.predict.batch_sizes.is_some().then_some(batch_sizes),
     })
 }

@@ -152,7 +152,7 @@ impl Default for RawTwoStage {
 pub struct RawRepeat {
     /// Calls before the first sample whose times are dropped.
     pub warmup: u32,
-    /// The least number of samples; if not given 3 for fits and 5 for predictions, or the largest number if that is smaller.
+    /// The least number of samples; if not given 3, or the largest number if that is smaller.
     #[schemars(range(min = 1))]
     pub min_samples: Option<u32>,
     /// The largest number of samples.
@@ -177,37 +177,25 @@ impl Default for RawRepeat {
 }
 
 /// Predictions: batch sizes, and bounds on their repetition.
-#[derive(Debug, Deserialize, JsonSchema)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RawPredict {
     /// Rows of one call: whole numbers, or "all" for the whole test split. If not given 1, 10, 100 and "all"; 1, 8, 32 and 128 for networks.
     #[schemars(length(min = 1))]
     pub batch_sizes: Option<Vec<RawBatchSize>>,
-    /// Calls before the first sample whose times are dropped.
-    pub warmup: u32,
-    /// The least number of samples; if not given 3 for fits and 5 for predictions, or the largest number if that is smaller.
+    /// Calls before the first sample whose times are dropped; if not given 1, or 5 for networks.
+    pub warmup: Option<u32>,
+    /// The least number of samples; if not given 5, or the largest number if that is smaller.
     #[schemars(range(min = 1))]
     pub min_samples: Option<u32>,
-    /// The largest number of samples.
+    /// The largest number of samples; if not given 30, or 1000 for networks.
     #[schemars(range(min = 1))]
-    pub max_samples: u32,
-    /// No sample begins after this time, once the least number is taken.
-    pub max_time: String,
-    /// Short calls are batched until one sample takes this long.
-    pub min_sample: String,
-}
-
-impl Default for RawPredict {
-    fn default() -> Self {
-        Self {
-            batch_sizes: None,
-            warmup: 1,
-            min_samples: None,
-            max_samples: 30,
-            max_time: "50ms".to_owned(),
-            min_sample: "1ms".to_owned(),
-        }
-    }
+    pub max_samples: Option<u32>,
+    /// No sample begins after this time, once the least number is taken; if not given "50ms", or "500ms" for networks.
+    pub max_time: Option<String>,
+    /// Short calls are batched until one sample takes this long; if not given "1ms". Calls of networks are timed one by one unless it is given:
+    /// percentiles of latency need single calls.
+    pub min_sample: Option<String>,
 }
 
 /// Rows of one call of `predict`.
@@ -276,6 +264,10 @@ pub struct RawExperiment {
     #[serde(default)]
     #[schemars(schema_with = "settings_schema")]
     pub settings: BTreeMap<String, BTreeMap<String, toml::Value>>,
+    /// The quality that a training is to reach on the test rows, for example `{ accuracy = 0.98 }`: the time to get there is the phase `to_target`.
+    #[serde(default)]
+    #[schemars(schema_with = "target_schema")]
+    pub target: BTreeMap<String, f64>,
     /// Tolerances of the parity contract in place of its own. The report shows them.
     #[serde(default)]
     pub tolerance: Tolerances,
@@ -443,6 +435,19 @@ fn algorithms_schema(_: &mut SchemaGenerator) -> Schema {
             "description": "a table of hyperparameters, or a list of such tables",
             "anyOf": [{ "type": "object" }, { "type": "array", "minItems": 1, "items": { "type": "object" } }]
         }
+    })
+}
+
+fn target_schema(_: &mut SchemaGenerator) -> Schema {
+    let metrics = TASKS.iter().flat_map(|t| t.definition().epoch_metrics);
+    let properties: serde_json::Map<String, serde_json::Value> =
+        metrics.map(|metric| (metric, serde_json::json!({ "type": "number" }))).collect();
+    json_schema!({
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": { "type": "number" },
+        "minProperties": 1,
+        "maxProperties": 1
     })
 }
 

@@ -14,6 +14,7 @@ pub mod correction;
 pub mod describe;
 pub mod effect_size;
 pub mod equivalence;
+pub mod latency;
 pub mod normality;
 pub mod outlier;
 pub mod paired_ratio;

@@ -12,7 +12,7 @@ use crate::monitor::doctor::Diagnosis;
 use crate::monitor::machine::Machine;
 use crate::spec::Blocks;
 use crate::task::parameter::Parameters;
-use crate::task::{Equivalence, Tolerances};
+use crate::task::{Equivalence, Rates, Target, Tolerances};
 use crate::worker::protocol::is_zero;
 
 /// The version of everything in a run's folder. It grows when a reader would have to know.
@@ -177,6 +177,12 @@ pub struct CaseRecord {
     pub work: Vec<String>,
     /// How the quality of a stochastic learner is compared; none where raw outputs are.
     pub equivalence: Option<Equivalence>,
+    /// The quality that a training is to reach, where the spec names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<Target>,
+    /// What calls of its phases process; none where times are no rates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rates: Option<Rates>,
     /// The phases that get verdicts.
     pub primary_phases: Vec<String>,
     /// The metrics that reports show first.

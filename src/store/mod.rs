@@ -1,6 +1,7 @@
 //! Where results are kept: the journal that loses nothing, the run's folder, and the Parquet that others read.
 
 pub mod calibration;
+pub mod epochs;
 pub mod journal;
 pub mod manifest;
 pub mod parquet;

@@ -13,7 +13,7 @@ use polars::prelude::{
 use super::manifest::{Manifest, SCHEMA_VERSION, is_read};
 use super::rows::{self, BlockRow, ParityRow, SampleRow, TrialRow};
 use super::state::RunState;
-use super::{StoreError, journal, resources, timeline};
+use super::{StoreError, epochs, journal, resources, timeline};
 use crate::guard::file::LARGEST_TABLE;
 use crate::guard::{self, file};
 
@@ -23,6 +23,7 @@ const PARITY: &str = "parity.parquet";
 const PHASES: &str = "phases.parquet";
 const RESOURCES: &str = "resources.parquet";
 const BLOCKS: &str = "blocks.parquet";
+const EPOCHS: &str = "epochs.parquet";
 
 /// The tables of one run.
 #[derive(Clone)]
@@ -86,7 +87,8 @@ const VERSION: &str = "benchrun.schema_version";
 const JOURNAL_BYTES: &str = "benchrun.journal_bytes";
 const FINISHED: &str = "benchrun.finished";
 
-/// Writes what a run's journal told: blocks, trials, samples, contract rows, the phases' costs; and the timeline where one was kept.
+/// Writes what a run's journal told: blocks, trials, samples, contract rows, the phases' costs; the epochs of networks, and the timeline where
+/// one was kept.
 ///
 /// # Errors
 /// A file cannot be written.
@@ -96,6 +98,11 @@ pub fn write_all(folder: &Path, manifest: &Manifest, state: &RunState) -> Result
     let timelines = resources::timeline_frames(folder, state)?;
     if !timelines.is_empty() {
         write(&folder.join(RESOURCES), timelines, Vec::new())?;
+    }
+    let epochs = epochs::rows(state);
+    if !epochs.is_empty() {
+        let columns = epochs::columns(&epochs);
+        write(&folder.join(EPOCHS), [DataFrame::new_infer_height(columns)], Vec::new())?;
     }
     let noise = blocks(&rows::blocks(state));
     write(&folder.join(BLOCKS), [DataFrame::new_infer_height(noise)], Vec::new())?;
@@ -293,13 +300,17 @@ fn trials(rows: &[TrialRow]) -> Vec<Column> {
     columns.push(column("resource_samples", rows, |r| r.resource_samples));
     columns.push(column("sampling_cpu_ns", rows, |r| r.sampling_cpu_ns));
     columns.push(column("resources_absent", rows, |r| &r.resources_absent));
-    let metrics: BTreeSet<&String> = rows.iter().flat_map(|r| r.metrics.keys()).collect();
-    columns.extend(
-        metrics
-            .into_iter()
-            .map(|name| column(&format!("metric_{name}"), rows, |r| r.metrics.get(name).copied())),
-    );
+    columns.extend(metrics(rows, |r| &r.metrics));
     columns
+}
+
+/// A column for each metric that one of the rows has.
+pub(super) fn metrics<'r, R>(rows: &'r [R], of: impl Fn(&'r R) -> &'r BTreeMap<String, f64>) -> Vec<Column> {
+    let names: BTreeSet<&String> = rows.iter().flat_map(|r| of(r).keys()).collect();
+    names
+        .into_iter()
+        .map(|name| column(&format!("metric_{name}"), rows, |r| of(r).get(name).copied()))
+        .collect()
 }
 
 fn samples<R: Borrow<SampleRow>>(rows: &[R]) -> Vec<Column> {

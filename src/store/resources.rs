@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::parquet::column;
 use super::rows::counts;
-use super::state::RunState;
+use super::state::{PhaseRecord, RunState};
 use super::{StoreError, timeline};
 use crate::monitor::sampler::TimelineReading;
 use crate::monitor::usage::{Counters, Usage};
@@ -128,6 +128,12 @@ pub struct PhaseRow {
     pub peak_rss_bytes: Option<u64>,
     /// Whether that is only the largest reading, and not the kernel's high-water mark.
     pub peak_rss_sampled: bool,
+    /// The median time of a call, in nanoseconds; null where there are no samples, or calls were timed together.
+    pub p50_ns: Option<f64>,
+    /// The 95th percentile; null also of fewer than 20 calls.
+    pub p95_ns: Option<f64>,
+    /// The 99th percentile; null also of fewer than 100 calls.
+    pub p99_ns: Option<f64>,
     /// What it cost.
     #[serde(flatten)]
     pub usage: UsageRow,
@@ -142,6 +148,7 @@ pub fn phases(state: &RunState) -> Vec<PhaseRow> {
         let counted = counts(record, &complete);
         for phase in record.resources.iter().flat_map(|resources| &resources.phases) {
             let told = record.phase(&phase.phase);
+            let latency = told.and_then(PhaseRecord::latency);
             rows.push(PhaseRow {
                 trial: record.trial.id.clone(),
                 case: record.trial.case.clone(),
@@ -157,6 +164,9 @@ pub fn phases(state: &RunState) -> Vec<PhaseRow> {
                 readings: phase.usage.readings,
                 peak_rss_bytes: phase.usage.peak_rss_bytes,
                 peak_rss_sampled: phase.usage.peak_rss_sampled,
+                p50_ns: latency.map(|l| l.p50),
+                p95_ns: latency.and_then(|l| l.p95),
+                p99_ns: latency.and_then(|l| l.p99),
                 usage: (&phase.usage).into(),
             });
         }
@@ -181,6 +191,9 @@ pub fn phase_columns(rows: &[PhaseRow]) -> Vec<Column> {
         column("readings", rows, |r| r.readings),
         column("peak_rss_bytes", rows, |r| r.peak_rss_bytes),
         column("peak_rss_sampled", rows, |r| r.peak_rss_sampled),
+        column("p50_ns", rows, |r| r.p50_ns),
+        column("p95_ns", rows, |r| r.p95_ns),
+        column("p99_ns", rows, |r| r.p99_ns),
     ];
     columns.extend(usage_columns(rows, |r| &r.usage));
     columns

@@ -6,7 +6,8 @@ use crate::executor::event::{JudgedPair, Status, Trial, TrialEvent};
 use crate::monitor::noise::Noise;
 use crate::monitor::usage::Resources;
 use crate::plan::stopping::Decision;
-use crate::task::Scores;
+use crate::stats::latency::{Latency, latency};
+use crate::task::{Scores, Series, TO_TARGET};
 use crate::worker::limits::Limits;
 use crate::worker::protocol::{Event as WorkerEvent, Memory, Ready, Receipt, samples_fit};
 
@@ -134,6 +135,11 @@ impl TrialRecord {
         }
     }
 
+    /// The wall times of its samples by their series.
+    pub fn series(&self) -> Series<'_> {
+        self.phases.iter().map(|p| (p.name.as_str(), p.wall_ns.as_slice())).collect()
+    }
+
     /// The phase of that name.
     pub fn phase(&self, name: &str) -> Option<&PhaseRecord> {
         self.phases.iter().find(|p| p.name == name)
@@ -172,6 +178,27 @@ impl TrialRecord {
             ready.versions.clear();
             ready.cpu_set = None;
         }
+    }
+
+    /// The scorer found this. Where the target was reached, the epochs up to then are a phase: their times are the worker's samples.
+    fn scored(&mut self, scores: &Scores) {
+        let epochs = scores.epochs_to_target.and_then(|n| usize::try_from(n).ok());
+        let sum = |times: &[u64], epochs| {
+            Some(times.get(..epochs)?.iter().fold(0, |sum: u64, ns| sum.saturating_add(*ns)))
+        };
+        let times = epochs
+            .zip(self.phase("epoch"))
+            .and_then(|(epochs, of)| Some((sum(&of.wall_ns, epochs)?, sum(&of.cpu_ns, epochs)?)));
+        if let Some((wall_ns, cpu_ns)) = times {
+            self.phases.push(PhaseRecord {
+                name: TO_TARGET.to_owned(),
+                calls: vec![1],
+                wall_ns: vec![wall_ns],
+                cpu_ns: vec![cpu_ns],
+                ..PhaseRecord::default()
+            });
+        }
+        self.scores = Some(scores.clone());
     }
 
     fn said(&mut self, message: &WorkerEvent) {
@@ -215,6 +242,14 @@ impl PhaseRecord {
         let per_call: Vec<f64> =
             self.wall_ns.iter().zip(&self.calls).map(|(wall, calls)| *wall as f64 / *calls as f64).collect();
         crate::stats::describe::median(&per_call).ok()
+    }
+
+    /// The percentiles of its calls, in nanoseconds; nothing where calls were timed together.
+    #[expect(clippy::cast_precision_loss, reason = "times of less than 100 days")]
+    pub fn latency(&self) -> Option<Latency> {
+        let alone = self.calls.iter().all(|calls| *calls == 1);
+        let calls: Vec<f64> = self.wall_ns.iter().map(|ns| *ns as f64).collect();
+        latency(&calls).ok().filter(|_| alone)
     }
 }
 
@@ -278,7 +313,7 @@ impl RunState {
             }
             TrialEvent::TrialScored { trial, scores } => {
                 if let Some(record) = self.record(trial) {
-                    record.scores = Some(scores.clone());
+                    record.scored(scores);
                 }
             }
             TrialEvent::TrialRejected { trial, reason } => {
@@ -374,8 +409,7 @@ mod tests {
     use super::*;
     use crate::monitor::usage::Usage;
 
-    /// The peak of a trial whose worker told some figure, and whose parent read some.
-    fn peak(told: Option<u64>, least: Option<u64>, seen: Usage) -> Option<u64> {
+    fn record() -> TrialRecord {
         let trial = Trial {
             id: "t".to_owned(),
             case: "c".to_owned(),
@@ -386,12 +420,38 @@ mod tests {
             position: 0,
             seed: 0,
         };
-        let mut record = TrialRecord::new(trial, 0);
+        TrialRecord::new(trial, 0)
+    }
+
+    /// The peak of a trial whose worker told some figure, and whose parent read some.
+    fn peak(told: Option<u64>, least: Option<u64>, seen: Usage) -> Option<u64> {
+        let mut record = record();
         let memory = Memory { rss_bytes: None, peak_rss_bytes: told };
         record.phases.push(PhaseRecord { memory, ..PhaseRecord::default() });
         record.resources =
             Some(Resources { total: seen, least_peak_rss_bytes: least, ..Resources::default() });
         record.peak_rss_bytes()
+    }
+
+    #[test]
+    fn the_epochs_up_to_the_target_are_a_phase() {
+        let of = |epochs_to_target, samples: usize| {
+            let mut record = record();
+            let times = [30, 20, 10][..samples].to_vec();
+            let (wall_ns, cpu_ns, calls) = (times.clone(), times, vec![1; samples]);
+            record.phases.push(PhaseRecord {
+                name: "epoch".to_owned(),
+                wall_ns,
+                cpu_ns,
+                calls,
+                ..PhaseRecord::default()
+            });
+            record.scored(&Scores { epochs_to_target, ..Scores::default() });
+            record.phase(TO_TARGET).map(|p| (p.wall_ns.clone(), p.cpu_ns.clone(), p.calls.clone()))
+        };
+        assert_eq!(of(Some(2), 3), Some((vec![50], vec![50], vec![1])));
+        assert_eq!(of(None, 3), None, "it was not reached");
+        assert_eq!(of(Some(2), 1), None, "a damaged journal");
     }
 
     #[test]

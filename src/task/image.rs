@@ -13,4 +13,6 @@ pub const IMAGE: NetworkTask = NetworkTask {
     target: TargetKind::Classes,
     headline: &["accuracy", "log_loss"],
     margin: 0.02,
+    epoch_metrics: &["accuracy"],
+    unit: "images",
 };

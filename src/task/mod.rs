@@ -54,6 +54,9 @@ pub struct TaskDef {
     pub headline_metrics: Vec<String>,
     /// The metrics of which less is better; of all others more is.
     pub lower_is_better: Vec<String>,
+    /// The metrics that are known after every epoch of a training, so that one of them may be an experiment's target.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub epoch_metrics: Vec<String>,
     /// Its algorithms, those of adapters (`vendor:name`) last.
     pub algorithms: Vec<AlgorithmDef>,
 }
@@ -157,6 +160,57 @@ pub struct Equivalence {
     pub quality_phases: Vec<String>,
 }
 
+/// A quality that a training is to reach. Its time to get there is the phase [`TO_TARGET`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Target {
+    /// The metric, on the test rows.
+    pub metric: String,
+    /// The value to reach.
+    pub value: f64,
+    /// Whether it is reached from above, because less is better.
+    pub at_most: bool,
+}
+
+impl Target {
+    /// After how many epochs it was first reached, given the metric after each.
+    pub fn reached(&self, curve: &[f64]) -> Option<u64> {
+        let reaches = |value: &f64| if self.at_most { *value <= self.value } else { *value >= self.value };
+        curve.iter().position(reaches).map(|epoch| epoch as u64 + 1)
+    }
+}
+
+impl std::fmt::Display for Target {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} {}", self.metric, if self.at_most { "≤" } else { "≥" }, self.value)
+    }
+}
+
+/// The training time up to the end of the first epoch after which the target was reached, evaluations apart.
+pub const TO_TARGET: &str = "to_target";
+
+/// What the calls of a case's phases process, so that their times are rates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rates {
+    /// What is counted: `images`.
+    pub unit: String,
+    /// How many of these a row has: 1, or the tokens of a sequence, padding among them.
+    pub per_row: u64,
+    /// Rows of one call of each phase, where all its calls have the same number.
+    pub rows: BTreeMap<String, u64>,
+}
+
+impl Rates {
+    /// What one call of a phase processes; nothing where that is not known.
+    pub fn of_call(&self, phase: &str) -> Option<u64> {
+        Some(self.rows.get(phase)? * self.per_row)
+    }
+}
+
+/// The wall times of a trial's samples by their series, as its worker sent them. What its raw outputs say of times must be the same.
+pub type Series<'a> = BTreeMap<&'a str, &'a [u64]>;
+
 /// A task's behaviour: scoring raw outputs, and saying whether two of them solved the same problem.
 ///
 /// The runner calls these between trials, once for every implementation alike.
@@ -206,12 +260,26 @@ pub trait Task: Sync {
         Ok(None)
     }
 
+    /// What the calls of a case's phases process; nothing for most tasks.
+    fn rates(&self, _: &Problem<'_>) -> Option<Rates> {
+        None
+    }
+
+    /// Whether raw outputs say the same of times as the samples.
+    ///
+    /// # Errors
+    /// Where they differ, or the outputs lack something.
+    fn check_times(&self, _: &Outputs, _: &Series<'_>) -> Result<(), TaskError> {
+        Ok(())
+    }
+
     /// Scores the raw outputs of one trial.
     ///
     /// # Errors
-    /// The outputs cannot be read, or as [`Task::metrics`].
-    fn score(&self, problem: &Problem<'_>, outputs: &Path) -> Result<Scores, TaskError> {
+    /// The outputs cannot be read, or as [`Task::metrics`] and [`Task::check_times`].
+    fn score(&self, problem: &Problem<'_>, outputs: &Path, series: &Series<'_>) -> Result<Scores, TaskError> {
         let outputs = Outputs::read(outputs)?;
+        self.check_times(&outputs, series)?;
         let mut scores = Scores::default();
         self.metrics(problem, &outputs, &mut scores)?;
         if let Some(family) = self.family(problem.algorithm) {
@@ -337,6 +405,8 @@ pub struct Problem<'a> {
     pub tolerances: &'a Tolerances,
     /// Whether the algorithm is a stochastic learner, whose quality over seeds is compared instead of its outputs.
     pub stochastic: bool,
+    /// The quality that a training is to reach, where the spec names one.
+    pub target: Option<&'a Target>,
 }
 
 /// Tolerances of the parity contract that a spec may set. The report says so where one is set.
@@ -369,6 +439,12 @@ pub struct Scores {
     /// Classification: how many rows of each class (outer) were given each label (inner).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub confusion: Vec<Vec<u64>>,
+    /// Networks: metrics after each epoch.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub curves: BTreeMap<String, Vec<f64>>,
+    /// After how many epochs the target was first reached; nothing where there is none, or it never was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs_to_target: Option<u64>,
 }
 
 impl Scores {
@@ -499,6 +575,9 @@ pub enum TaskError {
         /// The first one's place.
         index: usize,
     },
+    /// Two things that were handed in contradict each other.
+    #[error("{0}")]
+    Contradiction(String),
     /// The bundle cannot be read.
     #[error(transparent)]
     Data(#[from] crate::data::DataError),

@@ -14,6 +14,8 @@ pub const SEQUENCE: NetworkTask = NetworkTask {
     target: TargetKind::Classes,
     headline: &["accuracy", "log_loss"],
     margin: 0.02,
+    epoch_metrics: &["accuracy"],
+    unit: "sequences",
 };
 
 /// The task `forecast`.
@@ -25,6 +27,8 @@ pub const FORECAST: NetworkTask = NetworkTask {
     target: TargetKind::Continuous,
     headline: &["r2", "rmse"],
     margin: 0.02,
+    epoch_metrics: &["r2", "rmse"],
+    unit: "sequences",
 };
 
 /// The task `next_token`.
@@ -37,4 +41,6 @@ pub const NEXT_TOKEN: NetworkTask = NetworkTask {
     headline: &["log_loss", "perplexity", "accuracy"],
     // Nats a token: 2 % of the perplexity.
     margin: 0.02,
+    epoch_metrics: &["accuracy"],
+    unit: "sequences",
 };

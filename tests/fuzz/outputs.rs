@@ -6,7 +6,7 @@ use std::path::Path;
 use benchrun::data::Source;
 use benchrun::data::bundle::{self, Bundle, Dtype, Preparation, Scale};
 use benchrun::task::parameter::{Parameters, Value};
-use benchrun::task::{self, Finished, Learner, Problem, Tolerances};
+use benchrun::task::{self, Finished, Learner, Problem, Series, Tolerances};
 
 use crate::ROOT;
 use crate::engine::{corpus, fuzz};
@@ -57,11 +57,10 @@ fn outputs() {
         std::fs::write(&path, bytes).unwrap();
         let mut happened = String::new();
         for Asked { task, algorithm, hyperparameters, bundle, honest } in &asked {
-            let stochastic = false;
-            let dtype = None;
+            let (stochastic, dtype, target, tolerances) = (false, None, None, &tolerances);
             let problem =
-                Problem { algorithm, hyperparameters, bundle, dtype, tolerances: &tolerances, stochastic };
-            match task.score(&problem, &path) {
+                Problem { algorithm, hyperparameters, bundle, dtype, tolerances, stochastic, target };
+            match task.score(&problem, &path, &Series::new()) {
                 Ok(scores) => {
                     assert!(scores.metrics.values().all(|value| value.is_finite()), "{:?}", scores.metrics);
                     happened += &format!("scored {algorithm}, ");

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use polars::prelude::{DataFrame, ParquetReader, SerReader};
 use serde_json::{Value, json};
 
 use crate::support::{Place, ROOT, refused};
@@ -256,6 +257,100 @@ fn a_device_is_used_or_told_to_be_missing() {
         let quality = |r: &Value| r.as_str().unwrap().starts_with("quality different");
         assert!(reasons.iter().all(quality), "nothing but quality over two seeds may be in doubt: {tch:#}");
     }
+}
+
+#[test]
+fn figures_of_networks_are_scored_stored_and_told() {
+    let place = Place::new();
+    let spec = r#"
+name = "figures"
+[protocol]
+blocks = 2
+timeout = "5min"
+[protocol.predict]
+batch_sizes = [1, 8]
+min_samples = 100
+max_samples = 100
+[[experiment]]
+name = "images"
+task = "image"
+datasets = [{ generator = "images", rows = 100, size = 28, channels = 1, classes = 3 }]
+implementations = ["rust/candle", "python/pytorch"]
+scale = "channel"
+target = { accuracy = 0.0 }
+[experiment.algorithms]
+lenet5 = { epochs = 3, batch_size = 16 }
+[[experiment]]
+name = "series"
+task = "forecast"
+datasets = [{ generator = "sine", rows = 100, length = 12 }]
+implementations = ["rust/candle", "python/pytorch"]
+target = { rmse = 0 }
+[experiment.algorithms]
+gru = { epochs = 2, batch_size = 16, hidden = 4 }
+"#;
+    place.write("figures.toml", spec);
+    let told = place.run(&["figures.toml", "--quiet"]).success().stdout;
+    let comparison = place.comparison("figures");
+    let [images, series] = [0, 1].map(|case| &comparison["cases"][case]);
+    assert_eq!(images["case"]["rates"]["unit"], "images");
+    assert_eq!(series["case"]["rates"]["unit"], "sequences");
+    for (case, reached) in [(images, 2), (series, 0)] {
+        for arm in case["arms"].as_array().unwrap() {
+            assert_eq!(arm["reached"], json!({ "trials": reached, "of": 2 }), "{arm:#}");
+            assert_eq!(arm["phases_ns"]["to_target"].is_number(), reached == 2, "{arm:#}");
+            for (phase, rows) in
+                [("train_step", 16.0), ("epoch", 80.0), ("evaluate", 20.0), ("predict@8", 8.0)]
+            {
+                let (rate, ns) =
+                    (arm["rates"][phase].as_f64().unwrap(), arm["phases_ns"][phase].as_f64().unwrap());
+                assert!((rate * ns / 1e9 / rows - 1.0).abs() < 1e-9, "{phase}: {arm:#}");
+            }
+            let latency = &arm["latencies"]["predict@1"];
+            let [p50, p95, p99] = ["p50_ns", "p95_ns", "p99_ns"].map(|p| latency[p].as_f64().unwrap());
+            assert!(0.0 < p50 && p50 <= p95 && p95 <= p99, "{latency}");
+        }
+    }
+    let open = series["pairs"][0]["open_phases"]["to_target"].as_str().unwrap();
+    assert_eq!(
+        open,
+        "rmse ≤ 0 was reached by rust/candle in 0 of 2 trials, by python/pytorch in 0 of 2 trials"
+    );
+    for words in ["images/s", "p50 / p95 / p99", "to_target: training until accuracy ≥ 0 on the test rows"]
+    {
+        assert!(told.contains(words), "{words}: {told}");
+    }
+
+    let table = |name: &str| -> DataFrame {
+        let file = std::fs::File::open(place.only_run("figures").join(name)).unwrap();
+        ParquetReader::new(file).finish().unwrap()
+    };
+    let number =
+        |table: &DataFrame, name: &str, row: usize| table.column(name).unwrap().f64().unwrap().get(row);
+    let text = |table: &DataFrame, name: &str, row: usize| {
+        table.column(name).unwrap().str().unwrap().get(row).unwrap_or_default().to_owned()
+    };
+    let (epochs, trials, phases) =
+        (table("epochs.parquet"), table("trials.parquet"), table("phases.parquet"));
+    let counted = epochs.column("counted").unwrap().bool().unwrap().sum().unwrap();
+    assert_eq!(counted, 2 * 2 * 3 + 2 * 2 * 2, "blocks, implementations, epochs");
+    // The last point of a learning curve is the score of the trial.
+    let mut compared = 0;
+    for trial in 0..trials.height() {
+        let of = |row: &usize| text(&epochs, "trial", *row) == text(&trials, "trial", trial);
+        let last = (0..epochs.height()).rfind(of).unwrap();
+        for metric in ["metric_accuracy", "metric_r2", "metric_rmse"] {
+            let (point, score) = (number(&epochs, metric, last), number(&trials, metric, trial));
+            assert_eq!(point, score, "{metric}");
+            compared += usize::from(score.is_some());
+        }
+    }
+    assert!(compared >= 12, "{compared}");
+    let predictions: Vec<usize> =
+        (0..phases.height()).filter(|row| text(&phases, "phase", *row) == "predict@1").collect();
+    assert!(
+        !predictions.is_empty() && predictions.iter().all(|row| number(&phases, "p99_ns", *row).is_some())
+    );
 }
 
 #[test]

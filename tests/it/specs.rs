@@ -122,6 +122,26 @@ fn the_target_of_another_task() {
 }
 
 #[test]
+fn qualities_that_cannot_be_a_target() {
+    let network = GOOD
+        .replace("regression", "forecast")
+        .replace("\"diabetes\"", "{ generator = \"sine\", rows = 100, length = 12 }")
+        .replace("ridge = { alpha = 1.0 }", "lstm = { hidden = 4 }");
+    let with = |text: &str, target: &str| {
+        let asked = format!("target = {target}\n\n[experiment.algorithms]");
+        printed_of(&text.replace("[experiment.algorithms]", &asked))
+    };
+    let all = [
+        with(GOOD, "{ r2 = 0.9 }"),
+        with(&network, "{ accuracy = 0.9 }"),
+        with(&network, "{ r2 = 0.9, rmse = 0.1 }"),
+        with(&network, "{ r2 = nan }"),
+        with(&network, "0.9"),
+    ];
+    insta::assert_snapshot!(all.concat());
+}
+
+#[test]
 fn settings_of_nobody() {
     let text = GOOD.to_owned()
         + "\n[experiment.settings.\"rust/linfa\"]\ntolerence = 1e-9\n[experiment.settings.\"rust/linfb\"]\ntolerance = 1e-9\n";

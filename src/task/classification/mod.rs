@@ -45,6 +45,7 @@ impl Task for Classification {
             primary_phases: ["fit", "predict@1", "predict@all"].map(str::to_owned).to_vec(),
             headline_metrics: ["accuracy", "f1_macro"].map(str::to_owned).to_vec(),
             lower_is_better: ["log_loss", "duality_gap", "split_loss"].map(str::to_owned).to_vec(),
+            epoch_metrics: Vec::new(),
             algorithms: FAMILIES.iter().flat_map(|f| f.algorithms()).collect(),
         }
     }

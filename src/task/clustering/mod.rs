@@ -51,6 +51,7 @@ impl Task for Clustering {
             primary_phases: ["fit", "predict@1", "predict@all"].map(str::to_owned).to_vec(),
             headline_metrics: ["silhouette", "adjusted_rand"].map(str::to_owned).to_vec(),
             lower_is_better: ["inertia", "inertia_share", "davies_bouldin"].map(str::to_owned).to_vec(),
+            epoch_metrics: Vec::new(),
             algorithms: FAMILIES.iter().flat_map(|f| f.algorithms()).collect(),
         }
     }

@@ -35,6 +35,7 @@ impl Task for Decomposition {
             primary_phases: ["fit", "transform@1", "transform@all"].map(str::to_owned).to_vec(),
             headline_metrics: vec!["explained_variance_share".to_owned()],
             lower_is_better: ["reconstruction_error", "residual"].map(str::to_owned).to_vec(),
+            epoch_metrics: Vec::new(),
             algorithms: FAMILIES.iter().flat_map(|f| f.algorithms()).collect(),
         }
     }

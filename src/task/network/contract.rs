@@ -48,7 +48,9 @@ pub fn compare(
     }
     let equal = steps_of_equal_bits(of_a, of_b);
     let all = equal == of_a.losses.len() && equal == of_b.losses.len();
-    let answers = of_a.initial_logits == of_b.initial_logits && of_a.logits == of_b.logits;
+    let answers = of_a.initial_logits == of_b.initial_logits
+        && of_a.logits == of_b.logits
+        && of_a.answers == of_b.answers;
     if all && answers && of_a.next == of_b.next {
         let answers = match of_b.next {
             Some(_) => "log-probabilities and answers of all tokens",
@@ -87,6 +89,9 @@ fn difference(a: &Evidence, b: &Evidence, equal: usize) -> String {
         (Some(x), Some(y)) => format!("the losses of step {} are {x} and {y}", equal + 1),
         (None, None) if a.initial_logits != b.initial_logits => {
             "the logits before training differ".to_owned()
+        }
+        (None, None) if a.logits == b.logits && a.next == b.next => {
+            "the answers after an epoch differ".to_owned()
         }
         (None, None) => "the final answers differ".to_owned(),
         _ => format!("one side has {} steps and the other {}", a.losses.len(), b.losses.len()),

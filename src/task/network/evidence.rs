@@ -3,6 +3,7 @@
 use ndarray::Array2;
 
 use super::architecture::Form;
+use super::epochs;
 use super::next_token::NextTokens;
 use crate::data::bundle::TEST_FEATURES;
 use crate::task::outputs::Outputs;
@@ -19,6 +20,8 @@ pub struct Evidence {
     pub next: Option<NextTokens>,
     /// The wall time of each epoch's training, in nanoseconds.
     pub epoch_ns: Vec<i64>,
+    /// The answers after each epoch, the last of them those of the logits [epochs × m]; where the next token is predicted, those at some places.
+    pub answers: Vec<f64>,
     /// Of some test rows before training, in evaluation: as [`FirstStep::logits`].
     pub initial_logits: Array2<f64>,
     /// The first step, from the same weights and rows, with dropout off.
@@ -44,7 +47,7 @@ impl Evidence {
     /// Reads the outputs of a network with such outputs.
     ///
     /// # Errors
-    /// A tensor is missing, of another shape or type, or not finite; or what is told of tokens contradicts itself.
+    /// A tensor is missing, of another shape or type, or not finite, or two contradict each other.
     pub fn read(problem: &Problem<'_>, outputs: &Outputs, form: &Form) -> Result<Self, TaskError> {
         let extent = |name: &'static str, axis: usize| {
             outputs.shape(name).map(|shape| shape.get(axis).copied().unwrap_or(0))
@@ -55,11 +58,14 @@ impl Evidence {
         let (initial, rows, width) = (few(rows.min(INITIAL_ROWS)), few(rows), form.outputs);
         let logits = outputs.matrix("logits", (rows, width))?;
         let next = form.every_step.then(|| NextTokens::read(problem, outputs, logits.view())).transpose()?;
+        let epoch_ns = outputs.labels("epoch_ns", extent("epoch_ns", 0)?, 1..i64::MAX)?;
+        let target = problem.bundle.manifest().target;
         Ok(Self {
             losses: vector("losses")?,
+            answers: epochs::answers(outputs, target, &logits, next.as_ref(), epoch_ns.len())?,
             logits,
             next,
-            epoch_ns: outputs.labels("epoch_ns", extent("epoch_ns", 0)?, 1..i64::MAX)?,
+            epoch_ns,
             initial_logits: outputs.matrix("initial_logits", (initial, width))?,
             first: FirstStep {
                 logits: outputs.matrix("first_logits", (extent("first_logits", 0)?, width))?,

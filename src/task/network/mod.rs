@@ -6,14 +6,16 @@
 pub mod architecture;
 pub mod contract;
 pub mod draws;
+pub mod epochs;
 pub mod evidence;
 pub mod layer;
 pub mod next_token;
 pub mod precision;
+pub mod rates;
 pub mod task;
 pub mod training;
 
-use super::{AlgorithmDef, Equivalence};
+use super::{AlgorithmDef, Equivalence, TO_TARGET};
 use crate::data::TargetKind;
 use crate::data::bundle::Bundle;
 use architecture::{Architecture, Form, Network};
@@ -34,7 +36,7 @@ pub fn algorithms(
         let parameters = [architecture.parameters(), training::parameters(), augmentation].concat();
         let definition = AlgorithmDef::new(architecture.name(), architecture.doc(), parameters);
         // A step does the same work whatever the seed; how far a whole training gets is its quality.
-        let quality_phases = vec!["epoch".to_owned()];
+        let quality_phases = ["epoch", TO_TARGET].map(str::to_owned).to_vec();
         AlgorithmDef {
             equivalence: Some(Equivalence { metric: metric.to_owned(), margin, quality_phases }),
             ..definition.with_work(&["steps", "epochs", "weights", "order"])

@@ -6,14 +6,14 @@ use super::architecture::Architecture;
 use super::evidence::Evidence;
 use super::precision::Precision;
 use super::training::Training;
-use super::{Case, PRIMARY_PHASES, algorithms, contract, draws, form};
+use super::{Case, PRIMARY_PHASES, algorithms, contract, draws, epochs, form, rates};
 use crate::data::TargetKind;
 use crate::data::bundle::{Bundle, TEST_TARGET, TRAIN_FEATURES};
 use crate::task::outputs::Outputs;
 use crate::task::parameter::Parameters;
 use crate::task::{
-    AlgorithmDef, Check, Draws, Family, Learner, Problem, Scores, Side, Task, TaskDef, TaskError,
-    classification, regression,
+    AlgorithmDef, Check, Draws, Family, Learner, Problem, Rates, Scores, Series, Side, Task, TaskDef,
+    TaskError, classification, regression,
 };
 
 /// A task that trains networks, all of whose architectures are judged alike.
@@ -33,6 +33,10 @@ pub struct NetworkTask {
     pub headline: &'static [&'static str],
     /// The default margin on its mean.
     pub margin: f64,
+    /// The metrics that are known after every epoch.
+    pub epoch_metrics: &'static [&'static str],
+    /// What rates count where rows are not made of tokens: `images`.
+    pub unit: &'static str,
 }
 
 impl Task for NetworkTask {
@@ -51,6 +55,7 @@ impl Task for NetworkTask {
             lower_is_better: ["log_loss", "perplexity", "rmse", "mse", "mae", "training_loss"]
                 .map(str::to_owned)
                 .to_vec(),
+            epoch_metrics: self.epoch_metrics.iter().map(|m| (*m).to_owned()).collect(),
             algorithms: self.algorithms(),
         }
     }
@@ -96,7 +101,16 @@ impl Task for NetworkTask {
             }
         }
         evidence.score(scores);
-        Ok(())
+        epochs::score(problem, &evidence, self.epoch_metrics, scores)
+    }
+
+    fn rates(&self, problem: &Problem<'_>) -> Option<Rates> {
+        let training = self.case(problem).ok()?.training;
+        rates::of(problem.bundle, &training, self.unit).ok()
+    }
+
+    fn check_times(&self, outputs: &Outputs, series: &Series<'_>) -> Result<(), TaskError> {
+        epochs::check_times(outputs, series)
     }
 
     fn compare_plainly(&self, _: &Problem<'_>, _: Side<'_>, _: Side<'_>) -> Result<Vec<Check>, TaskError> {

@@ -270,7 +270,8 @@ fn evidence() -> Evidence {
         losses: vec![0.7, 0.6, 0.5],
         logits: array![[1.0, 2.0], [3.0, 4.0]],
         next: None,
-        epoch_ns: vec![1],
+        epoch_ns: vec![1, 1],
+        answers: vec![0.0, 0.0, 1.0, 1.0],
         initial_logits: array![[0.1, -0.1], [0.2, 0.0]],
         first: FirstStep {
             logits: array![[0.5, -0.5]],
@@ -322,6 +323,8 @@ fn kernels_that_promise_equal_bits_are_held_to_it() {
     assert!(found[0].ends_with("the logits before training differ"), "{found:?}");
     let found = refused(0.0, SAME, |e| e.logits[[0, 0]] = 1.5);
     assert!(found[0].ends_with("the final answers differ"), "{found:?}");
+    let found = refused(0.0, SAME, |e| e.answers[0] = 1.0);
+    assert!(found[0].ends_with("the answers after an epoch differ"), "{found:?}");
 }
 
 #[test]

@@ -53,6 +53,7 @@ impl Task for Regression {
             ]
             .map(str::to_owned)
             .to_vec(),
+            epoch_metrics: Vec::new(),
             algorithms: FAMILIES.iter().flat_map(|f| f.algorithms()).collect(),
         }
     }
