@@ -10,9 +10,12 @@ run:            ## the main job, on real data
 test:           ## all tests
 	cargo test --release
 
+# With the PyTorch environment's interpreter first on the path, which torch-sys asks where libtorch is.
+WITH_TORCH = python=$$(cargo run --release --quiet -- env sync python/pytorch) && \
+             PATH="$$(dirname "$$python"):$$PATH" LIBTORCH_USE_PYTORCH=1
+
 tch:            ## makes the PyTorch environment, and builds rust/tch's worker on the libtorch in it
-	python=$$(cargo run --release --quiet -- env sync python/pytorch) && \
-	PATH="$$(dirname "$$python"):$$PATH" LIBTORCH_USE_PYTORCH=1 cargo build --release --package benchrun-tch
+	$(WITH_TORCH) cargo build --release --package benchrun-tch
 
 prove-judge:    ## simulates the judge in full, some minutes: the tables of docs/design/judge.md
 	cargo bench --bench judge
@@ -38,7 +41,7 @@ prove-fuzz:     ## fuzzes what reads specs, events, journals, data and archives;
 
 lint: features $(RUFF) ## formatting, clippy, ruff
 	cargo fmt --check
-	cargo clippy --release --all-targets -- -D warnings
+	$(WITH_TORCH) cargo clippy --release --workspace --all-targets -- -D warnings
 	$(RUFF) check python_adapters
 	$(RUFF) check --config python_adapters/ruff.toml tests/adapters
 	# Reference scripts are notes of a computation: correct, but not typed.

@@ -75,6 +75,7 @@ pub fn case() -> CaseRecord {
         baseline: BASELINE.to_owned(),
         bundle: Some("bundle".to_owned()),
         folds: Vec::new(),
+        weights: None,
         threads: Some(1),
         dtype: Some("float64".to_owned()),
         device: Some("cpu".to_owned()),

@@ -195,6 +195,7 @@ fn case_record(plan: &Plan, case: &Case, workspace: &Workspace, bundles: Vec<Str
         baseline: experiment.baseline.clone(),
         bundle: bundles.first().cloned(),
         folds: if bundles.len() > 1 { bundles } else { Vec::new() },
+        weights: experiment.weights.clone(),
         threads: Some(plan.spec.protocol.threads as u64),
         dtype: Some(experiment.dtype.clone()),
         device: Some(plan.spec.protocol.device.clone()),

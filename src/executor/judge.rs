@@ -14,6 +14,7 @@ fn problem<'p>(case: &'p CaseRecord, bundle: &'p Bundle) -> Problem<'p> {
         hyperparameters: &case.hyperparameters,
         bundle,
         dtype: case.dtype.as_deref(),
+        weights: case.weights.as_ref(),
         tolerances: &case.tolerances,
         stochastic: case.equivalence.is_some(),
         target: case.target.as_ref(),

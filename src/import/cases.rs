@@ -150,6 +150,7 @@ impl<'a> Case<'a> {
             baseline: baseline.to_owned(),
             bundle: self.bundle().map(str::to_owned),
             folds: Vec::new(),
+            weights: None,
             threads: None,
             dtype: None,
             device: None,

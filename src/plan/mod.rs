@@ -242,6 +242,8 @@ impl ExperimentIdentity {
             folds: Option<u32>,
             stratify: bool,
             scale: crate::data::bundle::Scale,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            weights: Option<&'a str>,
             dtype: &'a str,
             threads: usize,
             #[serde(skip_serializing_if = "is_cpu")]
@@ -258,6 +260,7 @@ impl ExperimentIdentity {
             folds: experiment.folds,
             stratify: experiment.stratify,
             scale: experiment.scale,
+            weights: experiment.weights.as_ref().map(|file| file.sha256.as_str()),
             dtype: &experiment.dtype,
             threads: spec.protocol.threads,
             device: &spec.protocol.device,

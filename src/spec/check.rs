@@ -14,8 +14,9 @@ use crate::data::{Source, TargetKind};
 use crate::guard::name::is_plain;
 use crate::guard::text::cut;
 use crate::implementation::{Implementation, Registry};
+use crate::task::network::given::WeightsFile;
 use crate::task::parameter::{Parameters, Value};
-use crate::task::{Target, TaskDef};
+use crate::task::{Learner, Target, TaskDef};
 
 /// Checks a whole spec.
 pub fn spec(raw: RawSpec, folder: &Path, registry: &Registry, max_trials: u64) -> Result<Spec, Vec<Problem>> {
@@ -83,6 +84,7 @@ impl ExperimentCheck<'_> {
         let scale = self.scale(&sources, problems);
         let stratify = self.stratify(task, &sources, problems);
         let test_fraction = self.test_fraction(blocks, &sources, problems);
+        let weights = self.weights(task, problems);
         let grids = self.grids(task, problems);
         let implementations = self.implementations(task, &grids, problems);
         let baseline = self.baseline(&implementations, problems);
@@ -138,6 +140,7 @@ impl ExperimentCheck<'_> {
             folds: self.draw().and_then(|draw| draw.folds),
             stratify,
             scale,
+            weights,
             dtype: dtype?,
             settings,
             target: self.target(task, problems),
@@ -260,6 +263,19 @@ impl ExperimentCheck<'_> {
             problems.push(Problem::value(&self.place.at("split").at("stratify"), message));
         }
         stratify
+    }
+
+    /// The file with initial weights.
+    fn weights(&self, task: &TaskDef, problems: &mut Vec<Problem>) -> Option<WeightsFile> {
+        let given = self.raw.weights.as_ref()?;
+        let place = self.place.at("weights");
+        if task.learner != Learner::Network {
+            let message = format!("{} trains no networks, so nothing begins from weights", task.name);
+            problems.push(Problem::key(&place, message));
+            return None;
+        }
+        let file = WeightsFile::find(self.folder.join(given));
+        file.map_err(|message| problems.push(Problem::value(&place, message))).ok()
     }
 
     /// One entry for each table of hyperparameters.

@@ -25,6 +25,7 @@ use serde::{Deserialize, Serialize};
 use crate::data::Source;
 use crate::data::bundle::Scale;
 use crate::implementation::Registry;
+use crate::task::network::given::WeightsFile;
 use crate::task::parameter::Parameters;
 use crate::task::{Target, Tolerances};
 use crate::worker::protocol::Repeat;
@@ -138,6 +139,9 @@ pub struct Experiment {
     pub stratify: bool,
     /// How features are scaled.
     pub scale: Scale,
+    /// The initial weights of its networks, where they are given and not drawn.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub weights: Option<WeightsFile>,
     /// The floating-point type.
     pub dtype: String,
     /// Settings that the spec gives, by implementation and algorithm.

@@ -257,6 +257,9 @@ pub struct RawExperiment {
     /// How features are scaled, with the statistics of the training rows.
     #[serde(default)]
     pub scale: RawScale,
+    /// Networks: a safetensors file with the initial weights under the architecture's own tensor names, in place of drawn ones. The path starts from the spec's folder.
+    #[serde(default)]
+    pub weights: Option<String>,
     /// Algorithms with their hyperparameters. A list is swept; a list of tables is a union of grids.
     #[schemars(schema_with = "algorithms_schema")]
     pub algorithms: BTreeMap<String, toml::Value>,

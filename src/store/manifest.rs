@@ -11,6 +11,7 @@ use crate::files::sha256;
 use crate::monitor::doctor::Diagnosis;
 use crate::monitor::machine::Machine;
 use crate::spec::Blocks;
+use crate::task::network::given::WeightsFile;
 use crate::task::parameter::Parameters;
 use crate::task::{Equivalence, Rates, Target, Tolerances};
 use crate::worker::protocol::is_zero;
@@ -167,6 +168,9 @@ pub struct CaseRecord {
     /// Cross-validation: the hash of each fold's bundle. Block 1 has the first, block 2 the second, and so on around.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub folds: Vec<String>,
+    /// The initial weights of a network, where they are given and not drawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weights: Option<WeightsFile>,
     /// Threads that a trial may use; only foreign results may lack it.
     pub threads: Option<u64>,
     /// The floating-point type; only foreign results may lack it.

@@ -401,6 +401,8 @@ pub struct Problem<'a> {
     pub bundle: &'a Bundle,
     /// The floating-point type; the task's first where nothing tells.
     pub dtype: Option<&'a str>,
+    /// The initial weights of a network, where the user gives some.
+    pub weights: Option<&'a network::given::WeightsFile>,
     /// Tolerances that the spec sets in place of the contract's own.
     pub tolerances: &'a Tolerances,
     /// Whether the algorithm is a stochastic learner, whose quality over seeds is compared instead of its outputs.

@@ -57,9 +57,16 @@ fn outputs() {
         std::fs::write(&path, bytes).unwrap();
         let mut happened = String::new();
         for Asked { task, algorithm, hyperparameters, bundle, honest } in &asked {
-            let (stochastic, dtype, target, tolerances) = (false, None, None, &tolerances);
-            let problem =
-                Problem { algorithm, hyperparameters, bundle, dtype, tolerances, stochastic, target };
+            let problem = Problem {
+                algorithm,
+                hyperparameters,
+                bundle,
+                weights: None,
+                dtype: None,
+                tolerances: &tolerances,
+                stochastic: false,
+                target: None,
+            };
             match task.score(&problem, &path, &Series::new()) {
                 Ok(scores) => {
                     assert!(scores.metrics.values().all(|value| value.is_finite()), "{:?}", scores.metrics);

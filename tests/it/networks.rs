@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use benchrun::data::bundle::Tensor;
 use polars::prelude::{DataFrame, ParquetReader, SerReader};
 use serde_json::{Value, json};
 
@@ -384,4 +385,74 @@ baseline = "rust/candle"
     let told = run(experiment("lenet5 = { steps = 1 }", 28));
     assert!(told.contains("rust/tch has a worker of its own, and there is no "), "{told}");
     assert!(told.contains("`make tch` builds it"), "{told}");
+}
+
+/// LeNet-5's tensors for gray images and so many classes, all of one value, in a file of the place.
+fn weights_file(place: &Place, classes: usize) {
+    let shapes: [(&str, &[usize]); 10] = [
+        ("conv1.weight", &[6, 1, 5, 5]),
+        ("conv1.bias", &[6]),
+        ("conv2.weight", &[16, 6, 5, 5]),
+        ("conv2.bias", &[16]),
+        ("fc1.weight", &[120, 400]),
+        ("fc1.bias", &[120]),
+        ("fc2.weight", &[84, 120]),
+        ("fc2.bias", &[84]),
+        ("fc3.weight", &[classes, 84]),
+        ("fc3.bias", &[classes]),
+    ];
+    let tensors = shapes.map(|(name, shape)| {
+        let values = std::iter::repeat_n(0.01, shape.iter().product());
+        (name.to_owned(), Tensor::float32(shape.to_vec(), values))
+    });
+    std::fs::write(place.path().join("weights.safetensors"), Tensor::serialize_all(&tensors)).unwrap();
+}
+
+#[test]
+fn training_begins_from_the_weights_that_a_spec_names() {
+    let place = Place::new();
+    weights_file(&place, 3);
+    let spec = |task: &str, dataset: &str, implementation: &str, algorithm: &str| {
+        let experiment = format!(
+            r#"
+[[experiment]]
+name = "given"
+task = "{task}"
+datasets = [{dataset}]
+implementations = ["{implementation}"]
+weights = "weights.safetensors"
+[experiment.algorithms]
+{algorithm}
+"#
+        );
+        place.write("networks.toml", &[SPEC, &experiment].concat());
+        place.run(&["networks.toml", "--quiet"])
+    };
+    let images = r#"{ generator = "images", rows = 60, size = 28, channels = 1, classes = 3 }"#;
+    let train = |dataset| spec("image", dataset, "rust/candle", "lenet5 = { steps = 2, batch_size = 8 }");
+    train(images).success();
+    let receipts: Vec<Value> = place
+        .events("networks")
+        .into_iter()
+        .map(|e| e["receipt"]["work"].clone())
+        .filter(|w| !w.is_null())
+        .collect();
+    assert_eq!(receipts.len(), 3, "a discarded trial and two blocks");
+    assert_eq!(receipts[1]["weights"], receipts[2]["weights"], "the weights of the file");
+    assert_ne!(receipts[1]["order"], receipts[2]["order"], "another seed for each block");
+
+    weights_file(&place, 10);
+    let told = train(images).stderr;
+    let message = "weights.safetensors: `fc3.weight` is [10, 84], but the network's is [3, 84]";
+    assert!(told.contains(message), "{told}");
+    std::fs::write(place.path().join("weights.safetensors"), "none").unwrap();
+    let told = train(images).stderr;
+    assert!(told.contains("weights.safetensors: this is no safetensors file"), "{told}");
+    let told = spec("regression", r#""diabetes""#, "rust/faer", "ols = {}").stderr;
+    assert!(told.contains("regression trains no networks, so nothing begins from weights"), "{told}");
+    std::fs::remove_file(place.path().join("weights.safetensors")).unwrap();
+    let told = train(images).stderr;
+    assert!(told.contains("weights.safetensors: No such file or directory"), "{told}");
+    let told = train(r#"{ format = "image_folder", path = "nowhere", size = 28 }"#).stderr;
+    assert!(told.contains("nowhere"), "{told}");
 }

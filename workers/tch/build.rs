@@ -20,11 +20,14 @@ fn main() {
 
     let root = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
     let mut digest = Sha256::new();
-    for file in
-        ["Cargo.toml", "build.rs", "src/main.rs", "src/layers.rs", "src/optimizer.rs", "src/training.rs"]
-    {
-        println!("cargo::rerun-if-changed={file}");
-        digest.update(file.as_bytes());
+    let sources = fs::read_dir(root.join("src")).into_iter().flatten().flatten();
+    let mut files: Vec<PathBuf> = sources.map(|entry| Path::new("src").join(entry.file_name())).collect();
+    files.extend(["Cargo.toml", "build.rs"].map(PathBuf::from));
+    files.sort();
+    println!("cargo::rerun-if-changed=src");
+    for file in files {
+        println!("cargo::rerun-if-changed={}", file.display());
+        digest.update(file.as_os_str().as_encoded_bytes());
         digest.update(Sha256::digest(fs::read(root.join(file)).unwrap_or_default()));
     }
     digest.update(version.unwrap_or_default());

@@ -35,7 +35,7 @@ impl TensorDtype {
 }
 
 /// A tensor in memory.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Tensor {
     /// The type of its elements.
     pub dtype: TensorDtype,

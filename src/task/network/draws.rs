@@ -4,6 +4,7 @@
 use sha2::{Digest, Sha256};
 
 use super::architecture::Network;
+use super::given::WeightsFile;
 use super::layer::{Start, TensorDef};
 use super::precision::Precision;
 use super::training::Training;
@@ -25,14 +26,27 @@ pub const WEIGHT: &str = "weights/";
 /// The tensor of how images are moved.
 pub const AUGMENT: &str = "augment";
 
-/// Draws everything for `rows` training rows. Weights are in single precision, the hash of them is that of weights in the type of the
-/// computation.
-pub fn draw(network: &Network, training: &Training, precision: Precision, rows: usize, seed: u64) -> Draws {
+/// Draws everything for `rows` training rows; initial weights only where none are given. Weights are in single precision, the hash of them
+/// is that of weights in the type of the computation.
+///
+/// # Errors
+/// A phrase: the weights that are given do not fit.
+pub fn draw(
+    network: &Network,
+    training: &Training,
+    given: Option<&WeightsFile>,
+    precision: Precision,
+    rows: usize,
+    seed: u64,
+) -> Result<Draws, String> {
     let mut tensors = Vec::new();
     let mut digest = Sha256::new();
+    let given = given.map(|file| file.values(network)).transpose()?;
     for (number, tensor) in (0_u64..).zip(network.tensors()) {
-        let values = start(&tensor, seed, WEIGHTS + number);
-        let initial = Tensor::float32(tensor.shape.clone(), values);
+        let initial = match given.as_ref().map(|values| &values[tensors.len()]) {
+            Some(values) => Tensor::float32(tensor.shape.clone(), values.iter().map(|v| f64::from(*v))),
+            None => Tensor::float32(tensor.shape.clone(), start(&tensor, seed, WEIGHTS + number)),
+        };
         digest.update(tensor.name.as_bytes());
         digest.update([0]);
         for value in initial.data.as_chunks().0 {
@@ -61,7 +75,7 @@ pub fn draw(network: &Network, training: &Training, precision: Precision, rows: 
         tensors.push(("validation".to_owned(), Tensor::int64(vec![validation.len()], &validation)));
     }
     let weights = hexadecimal(&digest.finalize());
-    Draws { tensors, work: [("weights".to_owned(), Value::Text(weights))].into() }
+    Ok(Draws { tensors, work: [("weights".to_owned(), Value::Text(weights))].into() })
 }
 
 /// How so many images are moved: whether each is mirrored, and by how many pixels down and right.

@@ -8,6 +8,7 @@ pub mod contract;
 pub mod draws;
 pub mod epochs;
 pub mod evidence;
+pub mod given;
 pub mod layer;
 pub mod next_token;
 pub mod precision;

@@ -272,6 +272,7 @@ mod tests {
             algorithm: "lstm",
             hyperparameters: &Parameters::new(),
             bundle: &bundle,
+            weights: None,
             dtype: Some("float32"),
             tolerances: &tolerances,
             stochastic: true,

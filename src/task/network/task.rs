@@ -69,13 +69,19 @@ impl Task for NetworkTask {
     }
 
     fn check(&self, problem: &Problem<'_>) -> Result<(), TaskError> {
-        self.case(problem).map(|_| ())
+        let case = self.case(problem)?;
+        problem
+            .weights
+            .map_or(Ok(()), |file| file.values(&case.network).map(drop))
+            .map_err(TaskError::Impossible)
     }
 
     fn draw(&self, problem: &Problem<'_>, seed: u64) -> Result<Option<Draws>, TaskError> {
         let case = self.case(problem)?;
         let rows = problem.bundle.rows(TRAIN_FEATURES)?;
-        Ok(Some(draws::draw(&case.network, &case.training, precision(problem)?, rows, seed)))
+        let precision = precision(problem)?;
+        let draws = draws::draw(&case.network, &case.training, problem.weights, precision, rows, seed);
+        draws.map(Some).map_err(TaskError::Impossible)
     }
 
     fn metrics(

@@ -148,7 +148,8 @@ fn draws_are_the_seed_s_and_cover_every_row() {
             .map(|(name, value)| (name.to_owned(), Value::Int(value))),
     );
     let training = training::Training::read(&parameters).unwrap();
-    let draw = |seed| draws::draw(&reference.network(), &training, Precision::Float32, 50, seed);
+    let draw =
+        |seed| draws::draw(&reference.network(), &training, None, Precision::Float32, 50, seed).unwrap();
     let (first, again, other) = (draw(1), draw(1), draw(2));
     assert_eq!(first.work, again.work);
     assert_ne!(first.work, other.work);
@@ -171,7 +172,7 @@ fn drawn(precision: Precision, change: &[(&str, Value)]) -> crate::task::Draws {
     let mut parameters = Reference::all()[0].hyperparameters();
     parameters.extend(change.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     let training = training::Training::read(&parameters).unwrap();
-    draws::draw(&network(0.0), &training, precision, 500, 7)
+    draws::draw(&network(0.0), &training, None, precision, 500, 7).unwrap()
 }
 
 #[test]
