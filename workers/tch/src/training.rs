@@ -13,7 +13,7 @@ use benchrun::task::parameter::Parameters;
 use benchrun::worker::protocol::{CPU, CUDA, KERNELS};
 use ndarray::ArrayD;
 use tch::nn::VarStore;
-use tch::{Cuda, Device, Kind, Reduction, Tensor};
+use tch::{Cuda, Device, Kind, Reduction, TchError, Tensor};
 
 use super::layers::{self, Built, Pass, Tensors};
 use super::optimizer::{self, Optimiser};
@@ -44,7 +44,10 @@ fn cuda() -> Result<Device, String> {
     let device = Device::Cuda(0);
     let first = Tensor::f_zeros([1], (Kind::Float, device));
     first.map(drop).map_err(|error| {
-        let told = error.to_string();
+        let told = match error {
+            TchError::Torch(told) => told,
+            other => other.to_string(),
+        };
         let reason = told.lines().next().unwrap_or_default();
         let reason = reason.split(". ").next().unwrap_or_default().trim_end_matches('.');
         format!("no CUDA device is there: {reason}")
