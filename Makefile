@@ -2,7 +2,7 @@
 CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/benchrun
 RUFF  := $(CACHE)/lint/bin/ruff
 
-.PHONY: run test tch prove-judge prove-compare prove-kill prove-soak prove-fuzz lint format features schemas
+.PHONY: run test tch prove-judge prove-compare prove-kill prove-frauds prove-soak prove-fuzz lint format features schemas
 
 run:            ## the main job, on real data
 	cargo run --release -- specs/classical.toml
@@ -25,6 +25,9 @@ prove-compare:  ## `benchrun compare` beside pandas and SciPy on 10 000 000 samp
 
 prove-kill:     ## kills the runner at KILLS random moments, and continues it: what counts is what an undisturbed run has
 	KILLS=$(or $(KILLS),170) RACES=10 cargo test --release --test it kills:: -- --nocapture
+
+prove-frauds:   ## plants every fraud in a network's training: each must be refused, and honest deviations not
+	BENCHRUN_ALL_FRAUDS=1 cargo test --release --test it network_frauds:: -- --nocapture
 
 prove-soak:     ## TRIALS tiny trials in one run: flat memory, no process and no descriptor left
 	TRIALS=$(or $(TRIALS),2400) cargo test --release --test it soak:: -- --nocapture

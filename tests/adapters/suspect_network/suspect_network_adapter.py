@@ -1,4 +1,4 @@
-"""LeNet-5 by PyTorch's own adapter, around which one fault is wrapped: what a gate must catch, or not mind."""
+"""LeNet-5 by PyTorch's own adapter with one fault around it: what a gate must catch, or not mind."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Suspect:
         if self.fault == "told_no_momentum":
             self.inner.optimiser.param_groups[0]["momentum"] = 0.0
 
-    def step(self, rows: np.ndarray, rate: float) -> float:
+    def step(self, rows: np.ndarray, rate: float, moves: np.ndarray | None) -> float:
         """Take a step, or what looks like one."""
         self.steps += 1
         module = self.inner.module
@@ -66,15 +66,15 @@ class Suspect:
                 rows = rows[: len(rows) // 2]
             case "frozen":
                 kept = module.conv1.weight.detach().clone()
-                loss = self.inner.step(rows, rate)
+                loss = self.inner.step(rows, rate, moves)
                 with torch.no_grad():
                     module.conv1.weight.copy_(kept)
                 return loss
             case "no_momentum":
                 with self.without_momentum():
-                    return self.inner.step(rows, rate)
+                    return self.inner.step(rows, rate, moves)
         with torch.autocast("cpu", torch.bfloat16) if self.fault == "bfloat16" else nullcontext():
-            return self.inner.step(rows, rate)
+            return self.inner.step(rows, rate, moves)
 
     @contextmanager
     def without_momentum(self) -> Iterator[None]:
@@ -107,9 +107,11 @@ class Suspect:
         """What the network holds, or what was given."""
         return self.given if self.fault == "other_weights" else self.inner.weights()
 
-    def first_step(self, rows: np.ndarray) -> tuple[np.ndarray, float, Mapping[str, np.ndarray]]:
+    def first_step(
+        self, rows: np.ndarray, moves: np.ndarray | None
+    ) -> tuple[np.ndarray, float, Mapping[str, np.ndarray]]:
         """The first step, as it is."""
-        return self.inner.first_step(rows)
+        return self.inner.first_step(rows, moves)
 
     def read_back(self, warned: object) -> ReadBack:
         """What the network says, and whether equal bits are promised."""
