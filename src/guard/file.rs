@@ -69,7 +69,12 @@ pub fn open_below(folder: &Path, relative: &Path, limit: u64) -> io::Result<File
 /// # Errors
 /// As [`open`], or it cannot be read.
 pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
-    read_up_to(open(path, limit)?, limit)
+    let file = open(path, limit)?;
+    // As much room as the file says, at once: what grows while it is filled is copied again and again.
+    let mut bytes = Vec::new();
+    let length = usize::try_from(file.metadata()?.len()).map_err(|_| too_large(limit))?;
+    bytes.try_reserve_exact(length).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+    fill(bytes, file, limit)
 }
 
 /// Reads to the end, of at most `limit` bytes: more is an error, and is not held in memory.
@@ -77,7 +82,10 @@ pub fn read(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// It cannot be read or yields more.
 pub fn read_up_to(reader: impl Read, limit: u64) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
+    fill(Vec::new(), reader, limit)
+}
+
+fn fill(mut bytes: Vec<u8>, reader: impl Read, limit: u64) -> io::Result<Vec<u8>> {
     reader.take(limit.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit { Err(too_large(limit)) } else { Ok(bytes) }
 }

@@ -34,9 +34,10 @@ fn build_worker_now(place: &Place) {
     let target = Path::new(env!("CARGO_BIN_EXE_benchrun")).ancestors().nth(2).unwrap();
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // What `cargo test` tells its tests, build scripts (ring's) take for a change, and everything on top of them, polars too, is compiled anew.
-    let package =
-        |name: &str| ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.starts_with(prefix));
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(package)) {
+    let of_package = |name: &str| {
+        name == "OUT_DIR" || ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|prefix| name.starts_with(prefix))
+    };
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_str().is_some_and(of_package)) {
         cargo.env_remove(name);
     }
     let output = cargo
