@@ -128,6 +128,7 @@ fn case(index: u32, bundle: &str) -> CaseRecord {
         baseline: IMPLEMENTATIONS[1].to_owned(),
         bundle: Some(bundle.to_owned()),
         folds: Vec::new(),
+        weights: None,
         threads: Some(1),
         dtype: Some("float64".to_owned()),
         device: Some("cpu".to_owned()),

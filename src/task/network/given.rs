@@ -114,7 +114,7 @@ mod tests {
         let bias = ("fc.bias", single(&[1], &[3.0]));
         let weight = |shape: &[usize]| ("fc.weight", single(shape, &vec![1.0; shape.iter().product()]));
         let table = [
-            (read(&[bias.clone()]), "`fc.weight` [1, 2] is missing"),
+            (read(std::slice::from_ref(&bias)), "`fc.weight` [1, 2] is missing"),
             (read(&[bias.clone(), weight(&[2, 1])]), "`fc.weight` is [2, 1], but the network's is [1, 2]"),
             (
                 read(&[bias.clone(), weight(&[1, 2]), ("fc2.bias", single(&[1], &[1.0]))]),
