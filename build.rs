@@ -101,7 +101,9 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.is_dir() {
-            if path.file_name().is_some_and(|n| n != "__pycache__") {
+            // What interpreters and linters keep beside the sources is none of them.
+            let name = entry.file_name();
+            if name != "__pycache__" && !name.as_encoded_bytes().starts_with(b".") {
                 collect(&path, files);
             }
         } else {

@@ -190,7 +190,7 @@ def bigrams(base):
             np.add.at(gradient, x.reshape(-1), shares / y.size)
             return logits.reshape(*x.shape, -1), -float(told.mean()), gradient
 
-        def step(self, rows, rate):
+        def step(self, rows, rate, moves):
             _, loss, gradient = self.backward(rows)
             self.state["w"] -= np.float32(rate) * gradient
             return loss
@@ -202,7 +202,7 @@ def bigrams(base):
             logits, _, told = self.shares(features[:, :-1], features[:, 1:])
             return NextTokens(told, logits.argmax(1), logits[shown])
 
-        def first_step(self, rows):
+        def first_step(self, rows, moves):
             logits, loss, gradient = self.backward(rows)
             return logits, loss, {"w": gradient}
 
