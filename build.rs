@@ -20,12 +20,14 @@ const VERSIONS: &[&str] = &[
     "kodama",
     "candle-core",
     "candle-nn",
+    "candle-transformers",
     "gemm",
     "linfa-svm",
     "ndarray",
     "matrixmultiply",
     "faer",
     "smartcore",
+    "tokenizers",
     "polars",
 ];
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Any
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 import optimisers
-from benchrun_kit import DRAWN, LOOP, Data, NextTokens, ReadBack, Request
+from benchrun_kit import DRAWN, LOOP, Data, NextTokens, ReadBack, Request, on_torch
 
 #: Counters that torchvision's normalisation layers hold and never use: not among the tensors that are handed
 #: over.
@@ -162,7 +161,7 @@ class TorchNetwork:
             train_rows=len(self.features),
             device=self.parameters[0].device.type,
             pool=torch.get_num_threads(),
-            build={**libraries(), **self._kernels()},
+            build={**on_torch.libraries(), **self._kernels()},
         )
 
     def _kernels(self) -> dict[str, str]:
@@ -242,28 +241,3 @@ class TorchNetwork:
 def plain(tensor: Tensor) -> np.ndarray:
     """A copy as a float32 array."""
     return tensor.detach().float().cpu().contiguous().numpy().copy()
-
-
-def libraries() -> dict[str, str]:
-    """Which libtorch computed, and with what."""
-    backends = torch.backends
-    facts = {
-        "libtorch": torch.__version__,
-        "libtorch_git": torch.version.git_version,
-        "cpu_capability": backends.cpu.get_cpu_capability(),
-        "mkl": backends.mkl.is_available(),
-        "mkldnn": backends.mkldnn.is_available() and backends.mkldnn.enabled,
-        "openmp": backends.openmp.is_available(),
-        "interop_threads": torch.get_num_interop_threads(),
-        "cuda": torch.version.cuda,
-        "cudnn": backends.cudnn.version(),
-        "cudnn_deterministic": backends.cudnn.deterministic,
-        "cudnn_benchmark": backends.cudnn.benchmark,
-        "cudnn_tf32": backends.cudnn.allow_tf32,
-        "matmul_tf32": backends.cuda.matmul.allow_tf32,
-        "cublas_workspace_config": os.environ.get("CUBLAS_WORKSPACE_CONFIG"),
-        "nvidia_tf32_override": os.environ.get("NVIDIA_TF32_OVERRIDE"),
-    }
-    if torch.cuda.is_available():
-        facts["gpu"] = torch.cuda.get_device_name()
-    return {name: "none" if value is None else str(value).lower() for name, value in facts.items()}

@@ -6,7 +6,7 @@ import torch
 import torch._dynamo
 
 import optimisers
-from benchrun_kit import DRAWN, LOOP, Network, Request, Unsupported
+from benchrun_kit import DRAWN, LOOP, Network, Request, Unsupported, on_torch
 from network import TorchNetwork
 
 RECURRENT = ("hidden", "layers", "bidirectional", "embedding", "dropout")
@@ -34,46 +34,22 @@ ARCHITECTURES: dict[str, dict[str, tuple[str, tuple[str, ...]]]] = {
     "forecast": SEQUENCE,
     "next_token": {name: way for name, way in SEQUENCE.items() if name != "attention_lstm"},
 }
-DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 
 
 def create(request: Request) -> Network:
     """The network of one request. Only the modules that its architecture needs are imported."""
-    if request.device not in ("cpu", "cuda"):
-        raise Unsupported(f"this adapter computes on cpu or cuda, not on {request.device}")
-    if request.device == "cuda":
-        check_cuda()
-    if request.dtype not in DTYPES:
-        raise Unsupported(f"this adapter computes in {' or '.join(DTYPES)}, not in {request.dtype}")
+    dtype = on_torch.check(request)
     module, own = ARCHITECTURES[request.task][request.algorithm]
     known = {*own, *optimisers.HYPERPARAMETERS, *LOOP, *DRAWN}
     if unknown := sorted(request.hyperparameters.keys() - known):
         raise Unsupported(f"{request.algorithm} has no hyperparameter `{unknown[0]}`")
     optimisers.check(request.hyperparameters)
     allow(request)
-    return TorchNetwork(request, module, own, DTYPES[request.dtype])
-
-
-def check_cuda() -> None:
-    """Refuse where there is no CUDA device; a first tensor on it tells why."""
-    try:
-        torch.zeros(1, device="cuda")
-    # A build without CUDA says so by an assertion.
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).partition("\n")[0].partition(". ")[0].rstrip(".")
-        raise Unsupported(f"no CUDA device is there: {reason}") from error
+    return TorchNetwork(request, module, own, dtype)
 
 
 def allow(request: Request) -> None:
-    """Set what holds for the whole process: threads, and CUDA kernels that give the same bits every time."""
-    torch.set_num_threads(request.threads)
-    # It can be set but once.
-    if torch.get_num_interop_threads() != 1:
-        torch.set_num_interop_threads(1)
-    torch.backends.cudnn.deterministic = True
-    torch.backends.cudnn.benchmark = False
-    # TensorFloat-32 is no float32: products would be rounded to ten bits of mantissa.
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cuda.matmul.allow_tf32 = False
+    """Set what holds for the whole process."""
+    on_torch.allow(request)
     if "fast_path" in request.settings:
         torch.backends.mha.set_fastpath_enabled(request.settings["fast_path"])

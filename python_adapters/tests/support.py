@@ -199,7 +199,7 @@ def write_bundle(
             "dtype": array.dtype.name,
             "shape": list(array.shape),
         }
-    roles["train_features"].update(changed)
+    roles.get("train_features", {}).update(changed)
     manifest = folder / "manifest.json"
     manifest.write_text(
         json.dumps({"version": 1, "roles": roles, "source": {"anything": []}, **(says or {})})

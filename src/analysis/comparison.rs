@@ -360,7 +360,9 @@ impl Comparison {
 impl PairComparison {
     /// What best shows, in one phrase, that both sides gave the same answer.
     pub fn evidence(&self) -> Option<&str> {
-        let known = ["predictions", "quality"].iter().find_map(|point| self.findings.get(*point));
+        let known = ["predictions", "quality", "tokens", "cosine", "log-probabilities"]
+            .iter()
+            .find_map(|point| self.findings.get(*point));
         known.or_else(|| self.findings.values().next()).map(String::as_str)
     }
 }

@@ -123,12 +123,12 @@ impl Shown {
 
     /// The metrics that are shown: a case's headline metrics by default.
     pub fn metrics(&self, case: &CaseComparison) -> Vec<String> {
+        let known = |name: &&String| case.arms.iter().any(|arm| arm.metrics.contains_key(*name));
         match &self.0 {
-            None => case.case.headline_metrics.clone(),
-            Some(names) => {
-                let known = |n: &&String| case.arms.iter().any(|a| a.metrics.contains_key(*n));
-                names.iter().filter(known).cloned().collect()
-            }
+            None if case.arms.iter().all(|arm| arm.metrics.is_empty()) => case.case.headline_metrics.clone(),
+            // An algorithm need not have all metrics of its task.
+            None => case.case.headline_metrics.iter().filter(known).cloned().collect(),
+            Some(names) => names.iter().filter(known).cloned().collect(),
         }
     }
 

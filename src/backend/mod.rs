@@ -6,6 +6,7 @@ mod clusters;
 mod faer;
 mod kernel_machine;
 mod kodama;
+pub mod language;
 mod linear;
 mod linfa;
 pub mod network;
@@ -22,13 +23,14 @@ use std::collections::BTreeMap;
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2};
 use safetensors::tensor::{Dtype, TensorView};
 
+use language::Languages;
 use network::Networks;
 
 use crate::implementation::external::External;
 use crate::implementation::{Cannot, Implementation, Launch, Offer};
-use crate::task::TASKS;
 use crate::task::network::task::NetworkTask;
 use crate::task::parameter::{ParameterDef, Parameters};
+use crate::task::{Learner, TASKS, TaskDef};
 use crate::worker::protocol::Blas;
 
 /// A native framework.
@@ -47,6 +49,8 @@ pub struct Framework {
     pub algorithms: &'static [&'static dyn Algorithm],
     /// How it trains networks, if it does.
     pub networks: Option<&'static dyn Networks>,
+    /// How it answers with language models, if it does.
+    pub languages: Option<&'static dyn Languages>,
 }
 
 impl std::fmt::Debug for Framework {
@@ -305,10 +309,11 @@ pub fn implementations() -> Vec<Implementation> {
     };
     let own = FRAMEWORKS.iter().map(|framework| {
         let trained = framework.networks.is_some().then(networks).unwrap_or_default();
+        let pretrained = framework.languages.is_some().then(languages).unwrap_or_default();
         Implementation {
             id: framework.id.to_owned(),
             doc: framework.doc.to_owned(),
-            offers: framework.algorithms.iter().map(offer).chain(trained).collect(),
+            offers: framework.algorithms.iter().map(offer).chain(trained).chain(pretrained).collect(),
             launch: Launch::Native,
         }
     });
@@ -332,6 +337,21 @@ fn networks() -> Vec<Offer> {
             task: name.to_owned(),
             algorithm: architecture.name().to_owned(),
             doc: architecture.doc().to_owned(),
+            settings: Vec::new(),
+            cannot: Vec::new(),
+        })
+    };
+    tasks.flat_map(of_task).collect()
+}
+
+/// What a framework that answers with language models offers: all that is asked of them. Which models it has, it says when it is asked.
+fn languages() -> Vec<Offer> {
+    let tasks = TASKS.iter().map(|task| task.definition()).filter(|t| t.learner == Learner::Pretrained);
+    let of_task = |task: TaskDef| {
+        task.algorithms.into_iter().map(move |algorithm| Offer {
+            task: task.name.clone(),
+            algorithm: algorithm.name,
+            doc: algorithm.doc,
             settings: Vec::new(),
             cannot: Vec::new(),
         })

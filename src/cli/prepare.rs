@@ -132,7 +132,7 @@ pub fn share_cpus(threads: usize, machine: &Machine) -> Result<(Vec<usize>, Vec<
 
 /// Whether a hyperparameter of a network is at its default: it has too many for each to tell a case from its neighbours.
 fn is_default(workspace: &Workspace, case: &CaseRecord, name: &str) -> bool {
-    let task = workspace.registry.task(&case.task).filter(|task| task.learner == Learner::Network);
+    let task = workspace.registry.task(&case.task).filter(|task| task.learner != Learner::Estimator);
     let algorithm = task.and_then(|task| task.algorithm(&case.algorithm));
     let parameter = algorithm.and_then(|a| a.parameters.iter().find(|p| p.name == name));
     parameter.is_some_and(|p| case.hyperparameters.get(name) == Some(&p.default))
@@ -159,11 +159,10 @@ fn preparations(plan: &Plan, case: &Case) -> Vec<Preparation> {
 
 /// What the calls of a case's phases process, those of its predictions too.
 fn rates(plan: &Plan, case: &Case, record: &CaseRecord, bundle: &Bundle) -> Option<Rates> {
-    let mut rates = judge::rates(record, bundle)?;
     let phases = plan.phases(case, bundle.rows(TEST_FEATURES).ok()?);
-    let predictions = phases.into_iter().filter(|p| p.kind == PhaseKind::Predict);
-    rates.rows.extend(predictions.filter_map(|p| Some((p.name, p.batch_rows? as u64))));
-    Some(rates)
+    let applied = phases.into_iter().filter(|p| matches!(p.kind, PhaseKind::Predict | PhaseKind::Generate));
+    let batches: Vec<_> = applied.filter_map(|p| Some((p.name, p.batch_rows? as u64))).collect();
+    judge::rates(record, bundle, &batches)
 }
 
 fn case_record(plan: &Plan, case: &Case, workspace: &Workspace, bundles: Vec<String>) -> CaseRecord {

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::error::DataError;
+use super::language::Language;
 use crate::files::sha256;
 
 /// What kind of target a dataset has.
@@ -120,6 +121,8 @@ pub struct Dataset {
     pub layout: Layout,
     /// What is to be predicted, one value a row.
     pub target: Target,
+    /// Where the rows are a model's tokens: the model, and the texts that they were.
+    pub language: Option<Language>,
     /// The SHA-256 of the content: names of features and classes, layout and values, but not the dataset's own name.
     pub sha256: String,
     /// Where it came from: the SHA-256 of every file that was decoded. Empty where the data was generated.
@@ -216,7 +219,23 @@ impl Dataset {
         let sha256 = content_hash(&feature_names, &layout, &features, &target);
         let features =
             Array2::from_shape_vec((rows, columns), features).expect("the length was checked above");
-        Ok(Self { name, features, feature_names, layout, target, sha256, source_sha256 })
+        Ok(Self { name, features, feature_names, layout, target, language: None, sha256, source_sha256 })
+    }
+
+    /// The same rows as a model's tokens of some texts.
+    #[must_use]
+    pub fn with_language(mut self, language: Language) -> Self {
+        let Language { documents, model } = &language;
+        let told = serde_json::json!({
+            "rows": self.sha256,
+            "documents": documents,
+            "files": model.files,
+            "special_tokens": model.special_tokens,
+            "truncate": model.truncate,
+        });
+        self.sha256 = sha256(told.to_string().as_bytes());
+        self.language = Some(language);
+        self
     }
 
     /// The name of a column for people.

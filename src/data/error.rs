@@ -91,6 +91,8 @@ pub enum DataError {
     NoPublishedSplit { dataset: String },
     #[error("{dataset} has no channels by which it could be scaled: its rows are no images")]
     NoChannels { dataset: String },
+    #[error("{dataset} is not made of texts")]
+    NoTexts { dataset: String },
     #[error("{dataset} holds tokens, which cannot be scaled")]
     ScaleTokens { dataset: String },
 

@@ -4,7 +4,8 @@
 //! Source ──► catalogue: fetch + verify ──► decode ──┐
 //!        ──► generator: draw from a seed ───────────┼──► Dataset ──► bundle: split, scale, write ──► Bundle
 //!        ──► a user's CSV or Parquet file ──► decode ┤
-//!        ──► published: folder, or archive at a URL ─┘
+//!        ──► published: folder, or archive at a URL ─┤
+//!        ──► language: texts as a model's tokens ────┘
 //! ```
 //!
 //! A [`Source`] says what data is meant, a [`Dataset`] holds it in memory, and a [`bundle::Bundle`] is what both
@@ -17,6 +18,7 @@ mod decode;
 mod error;
 pub mod fetch;
 pub mod generator;
+pub mod language;
 pub mod published;
 pub mod random;
 mod source;

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::dataset::{Dataset, Layout, TargetKind};
 use super::error::DataError;
+use super::language::{self, Model, RawTexts, RowsOf};
 use super::published::{self, Place};
 use super::{catalogue, decode, fetch, generator};
 use crate::files::{sha256, sha256_reader};
@@ -49,6 +50,15 @@ pub enum Source {
         parameters: Parameters,
         /// Where it is.
         at: Place,
+    },
+    /// Texts as a language model's tokens.
+    Texts {
+        /// The texts: of the catalogue, or published.
+        of: Box<Source>,
+        /// The model.
+        model: Model,
+        /// How they become rows.
+        rows: RowsOf,
     },
 }
 
@@ -139,6 +149,9 @@ impl Source {
                 let defs = published::find(format).map(published::Format::parameters).unwrap_or_default();
                 with_parameters(at.stem(), &defs, parameters)
             }
+            Self::Texts { of, model, rows } => {
+                format!("{} by {}(length={}, rows={})", of.label(), model.label(), rows.length, rows.rows)
+            }
         }
     }
 
@@ -162,6 +175,10 @@ impl Source {
                 Ok(Form::new(generator.target(), &generator.layout(&generator::check(name, parameters)?)))
             }
             Self::Published { format, .. } => Ok(published::find(format)?.form()),
+            Self::Texts { of, model, .. } => {
+                let target = if model.is_decoder()? { TargetKind::Next } else { of.form()?.target };
+                Ok(Form { target, tokens: true, images: false, published_test: Some(false) })
+            }
             Self::File { kind, .. } => {
                 Ok(Form { target: *kind, tokens: false, images: false, published_test: Some(false) })
             }
@@ -179,7 +196,7 @@ impl Source {
                 Ok(Some(Dimensions { rows: entry.rows, columns: entry.columns }))
             }
             Self::Generator { name, parameters } => generator::dimensions(name, parameters).map(Some),
-            Self::File { .. } | Self::Published { .. } => Ok(None),
+            Self::File { .. } | Self::Published { .. } | Self::Texts { .. } => Ok(None),
         }
     }
 
@@ -197,6 +214,9 @@ impl Source {
                 Ok(vec![Download { from: url.clone(), bytes: None }])
             }
             Self::Published { .. } | Self::Generator { .. } | Self::File { .. } => Ok(Vec::new()),
+            Self::Texts { of, model, .. } => {
+                Ok([of.expected_downloads(cache)?, model.expected_downloads(cache)].concat())
+            }
         }
     }
 
@@ -211,11 +231,39 @@ impl Source {
             Self::Published { format, parameters, at } => {
                 published::load(format, parameters, at, &self.label(), cache, report)
             }
+            Self::Texts { of, model, rows } => {
+                let (raw, hashes) = of.texts(cache, report)?;
+                let ready = model.prepare(cache, report)?;
+                language::dataset(&self.label(), raw, &ready, &model.label(), *rows, hashes)
+            }
             Self::File { path, target, kind } => {
                 let bytes = file::read(path, LARGEST_DATA).map_err(DataError::io("read", path))?;
                 let file = decode::File { name: file_name(path), sha256: sha256(&bytes), bytes };
                 let hashes = BTreeMap::from([(file.name.clone(), file.sha256.clone())]);
                 decode::decode_user_file(path, &file)?.into_dataset(&self.label(), target, *kind, hashes)
+            }
+        }
+    }
+
+    /// Whether it is made of texts that can be read as they are.
+    pub fn has_texts(&self) -> bool {
+        let texts = matches!(self, Self::Catalogue { .. } | Self::Published { .. });
+        texts && self.form().is_ok_and(|form| form.tokens)
+    }
+
+    /// The texts as they are, and the hashes of the files that they were read from.
+    fn texts(
+        &self,
+        cache: &Path,
+        report: &mut dyn FnMut(&str),
+    ) -> Result<(RawTexts, BTreeMap<String, String>), DataError> {
+        match self {
+            Self::Catalogue { name } => {
+                Ok((catalogue::find(name)?.texts(cache, report)?, self.source_sha256()?))
+            }
+            Self::Published { format, at, .. } => published::texts(format, at, cache, report),
+            Self::Generator { .. } | Self::File { .. } | Self::Texts { .. } => {
+                Err(DataError::NoTexts { dataset: self.label() })
             }
         }
     }
@@ -232,6 +280,7 @@ impl Source {
                 Ok(files.map(|file| (file.path.to_owned(), file.sha256.to_owned())).collect())
             }
             Self::Generator { .. } => Ok(BTreeMap::new()),
+            Self::Texts { of, .. } => of.source_sha256(),
             Self::Published { format, at, .. } => published::source_sha256(format, at),
             Self::File { path, .. } => {
                 let file = file::open(path, LARGEST_DATA).and_then(sha256_reader);
@@ -250,6 +299,9 @@ impl Source {
             Self::Catalogue { name } => json!({ "catalogue": name }),
             Self::Generator { name, parameters } => {
                 json!({ "generator": name, "parameters": generator::check(name, parameters)?.parameters() })
+            }
+            Self::Texts { of, model, rows } => {
+                json!({ "texts": of.identity()?, "model": model.identity()?, "rows": rows })
             }
             Self::File { target, kind, .. } => {
                 json!({ "file": self.label(), "target": target, "kind": kind })

@@ -72,7 +72,7 @@ impl<'r> Conversation<'r> {
                 if !samples_fit(calls, wall_ns, cpu_ns) {
                     return Err(format!("the samples of `{phase}` do not fit together"));
                 }
-                let of = self.phases.iter().find(|p| p.series().contains(&phase.as_str()));
+                let of = self.phases.iter().find(|p| p.series().contains(phase));
                 let over = of.is_some_and(|p| self.begun.contains(&p.name)) && self.running.is_none();
                 if !over || !self.sampled.insert(phase.clone()) {
                     return Err(format!("the samples of `{phase}` came out of order"));
@@ -80,7 +80,7 @@ impl<'r> Conversation<'r> {
             }
             Event::Receipt(_) => {
                 let mut series = self.phases.iter().flat_map(PhaseRequest::series);
-                if let Some(missing) = series.find(|series| !self.sampled.contains(*series)) {
+                if let Some(missing) = series.find(|series| !self.sampled.contains(series)) {
                     return Err(format!("the receipt came without the samples of `{missing}`"));
                 }
                 if std::mem::replace(&mut self.receipt, true) {

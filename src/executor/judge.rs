@@ -47,8 +47,8 @@ pub fn check(case: &CaseRecord, bundle: &Bundle) -> Result<(), TaskError> {
 }
 
 /// What the calls of a case's phases process.
-pub fn rates(case: &CaseRecord, bundle: &Bundle) -> Option<Rates> {
-    task::task(&case.task)?.rates(&problem(case, bundle))
+pub fn rates(case: &CaseRecord, bundle: &Bundle, batches: &[(String, u64)]) -> Option<Rates> {
+    task::task(&case.task)?.rates(&problem(case, bundle), batches)
 }
 
 /// Scores one trial's outputs, which must say the same of times as its samples.

@@ -51,23 +51,21 @@ pub struct Job {
 /// What a block drew, as a receipt must tell it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Drawn {
-    /// The file.
-    pub path: PathBuf,
-    /// Its SHA-256.
-    pub sha256: String,
-    /// The work that follows from it.
+    /// The file of its tensors and the file's SHA-256, where there are any.
+    pub file: Option<(PathBuf, String)>,
+    /// The work that follows from them, or from the bundle.
     pub work: Parameters,
 }
 
 impl Drawn {
     /// What a receipt tells otherwise.
     fn contradiction(&self, receipt: &Receipt) -> Option<String> {
-        if receipt.draws.as_ref() != Some(&self.sha256) {
+        if receipt.draws.as_ref() != self.file.as_ref().map(|(_, sha256)| sha256) {
             return Some("the worker read other draws than the block's".to_owned());
         }
         let mut work = self.work.iter();
         let (name, _) = work.find(|(name, value)| receipt.work.get(*name) != Some(value))?;
-        Some(format!("the worker's {name} are not the ones that the block drew"))
+        Some(format!("the worker's {name} are not the ones that it was given"))
     }
 }
 

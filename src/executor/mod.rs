@@ -381,17 +381,20 @@ impl Execution<'_> {
         seed(&[&run_seed, "trial", &case.id, &block.to_string()])
     }
 
-    /// What an attempt at a block draws for all of its trials, as a file. It is drawn from the block's seed alone, and so always the same.
+    /// What an attempt at a block draws for all of its trials, as a file where it is tensors. It is drawn from the block's seed alone, and so always the same.
     fn draw(&self, case: &Case, (block, attempt): (u32, u32)) -> Result<Option<Drawn>, ExecutorError> {
         let drawn = judge::draw(self.record(case), self.bundle(case, block), self.seed(case, block));
         let drawn = drawn.map_err(|source| ExecutorError::Draws { case: case.id.clone(), source })?;
         let Some(draws) = drawn else { return Ok(None) };
+        if draws.tensors.is_empty() {
+            return Ok(Some(Drawn { file: None, work: draws.work }));
+        }
         let folder = self.folder.path.join("work");
         fs::create_dir_all(&folder)?;
         let path = folder.join(format!("{}-b{block:03}-a{attempt}-draws.safetensors", case.id));
         let bytes = Tensor::serialize_all(&draws.tensors);
         fs::write(&path, &bytes)?;
-        Ok(Some(Drawn { path, sha256: sha256(&bytes), work: draws.work }))
+        Ok(Some(Drawn { file: Some((path, sha256(&bytes))), work: draws.work }))
     }
 
     fn job(
@@ -420,7 +423,7 @@ impl Execution<'_> {
             hyperparameters: def.hyperparameters.clone(),
             settings: launcher.settings(experiment, &def.algorithm),
             bundle: bundle.path().to_owned(),
-            draws: drawn.map(|drawn| drawn.path.clone()),
+            draws: drawn.and_then(|drawn| drawn.file.as_ref()).map(|(path, _)| path.clone()),
             output_dir: output_dir.clone(),
             seed: trial.seed,
             threads: protocol.threads,
@@ -475,8 +478,8 @@ fn log(event: &TrialEvent) {
 
 /// The draws of a block that is over: they can be drawn again.
 fn forget(drawn: Option<Drawn>) {
-    if let Some(drawn) = drawn {
-        let _ = fs::remove_file(drawn.path);
+    if let Some((path, _)) = drawn.and_then(|drawn| drawn.file) {
+        let _ = fs::remove_file(path);
     }
 }
 

@@ -136,10 +136,14 @@ impl Manifest {
             return Err(wrong(format!("the implementation `{}` exists already", raw.implementation)));
         }
         let module = format!("{}.py", raw.module);
-        for file in [&module, &raw.lock] {
-            if !is_plain(file) || !folder.join(file).is_file() {
-                return Err(wrong(format!("`{file}` is not a file of this folder")));
-            }
+        if !is_plain(&module) || !folder.join(&module).is_file() {
+            return Err(wrong(format!("`{module}` is not a file of this folder")));
+        }
+        if !names_a_lock(&raw.lock) || !folder.join(&raw.lock).is_file() {
+            let lock = &raw.lock;
+            return Err(wrong(format!(
+                "`{lock}` is not a file of this folder or, as `../adapter/file`, of another adapter's"
+            )));
         }
         if let Some(python) = &raw.python
             && python != super::environment::PYTHON_REQUIREMENT
@@ -164,6 +168,14 @@ impl Manifest {
             }),
         });
         Ok(())
+    }
+}
+
+/// Whether a text names a file of the adapter's folder, or of a folder beside it: adapters may share an environment.
+fn names_a_lock(lock: &str) -> bool {
+    match lock.strip_prefix("../") {
+        Some(rest) => rest.split_once('/').is_some_and(|(folder, file)| is_plain(folder) && is_plain(file)),
+        None => is_plain(lock),
     }
 }
 
@@ -199,6 +211,7 @@ fn offer(raw: RawAlgorithm, registry: &mut Registry) -> Result<Offer, String> {
                 parameters: raw.parameters,
                 transductive: raw.transductive,
                 work: raw.work,
+                application: None,
                 equivalence: raw.equivalence,
             };
             vendor::check(&algorithm).map_err(|m| format!("`{}`: {m}", raw.name))?;

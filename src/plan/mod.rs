@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::files::sha256;
 use crate::implementation::{Implementation, Registry};
 use crate::spec::{BatchSize, Blocks, CaseDef, Experiment, Spec};
+use crate::task::language::GENERATE;
 use crate::task::parameter::Parameters;
 use crate::task::{Learner, Target, TaskDef};
 use crate::worker::protocol::{CPU, PhaseKind, PhaseRequest, Repeat};
@@ -34,6 +35,8 @@ pub struct Plan {
 /// Rows of one prediction call where a spec gives none.
 const ESTIMATOR_BATCHES: [BatchSize; 4] =
     [BatchSize::Rows(1), BatchSize::Rows(10), BatchSize::Rows(100), BatchSize::All];
+const TEXT_BATCHES: [BatchSize; 2] = [BatchSize::Rows(1), BatchSize::Rows(8)];
+const GENERATION_BATCHES: [BatchSize; 2] = [BatchSize::Rows(1), BatchSize::Rows(4)];
 const NETWORK_BATCHES: [BatchSize; 4] =
     [BatchSize::Rows(1), BatchSize::Rows(8), BatchSize::Rows(32), BatchSize::Rows(128)];
 
@@ -43,6 +46,13 @@ const ESTIMATOR_PREDICTIONS: Repeat =
 /// Calls of a network are timed one by one, as many as their percentiles need: `docs/design/networks.md` says why.
 const NETWORK_PREDICTIONS: Repeat =
     Repeat { warmup: 5, min_samples: 5, max_samples: 1_000, max_time_ns: 500_000_000, min_sample_ns: 0 };
+
+/// How often all documents are tokenized.
+const TOKENIZING: Repeat =
+    Repeat { warmup: 1, min_samples: 5, max_samples: 30, max_time_ns: 200_000_000, min_sample_ns: 0 };
+/// How often a text is gone on with: each time gives as many samples as it has new tokens but one.
+const GENERATIONS: Repeat =
+    Repeat { warmup: 1, min_samples: 3, max_samples: 30, max_time_ns: 2_000_000_000, min_sample_ns: 0 };
 
 /// Rows of one batch when a network is evaluated on the whole test split.
 const EVALUATION_ROWS: usize = 256;
@@ -106,7 +116,9 @@ impl Plan {
                     })
                     .collect();
                 let transductive = |t: &&TaskDef| t.algorithm(&def.algorithm).is_some_and(|a| a.transductive);
-                let application = task.filter(|t| !transductive(t)).map(|t| t.application.clone());
+                let own = |t: &TaskDef| t.algorithm(&def.algorithm).and_then(|a| a.application.clone());
+                let applied = |t: &TaskDef| own(t).unwrap_or_else(|| t.application.clone());
+                let application = task.filter(|t| !transductive(t)).map(applied);
                 let learner = task.map_or(Learner::Estimator, |t| t.learner);
                 let id = identity.case_id(def);
                 cases.push(Case { id, experiment: e, index: i, arms, application, learner });
@@ -153,14 +165,27 @@ impl Plan {
             Learner::Estimator => {
                 let fits =
                     [phase(PhaseKind::Fit, "fit_first", once), phase(PhaseKind::Fit, "fit", protocol.fit)];
-                (fits.to_vec(), &ESTIMATOR_BATCHES, ESTIMATOR_PREDICTIONS)
+                (fits.to_vec(), &ESTIMATOR_BATCHES[..], ESTIMATOR_PREDICTIONS)
             }
             Learner::Network => {
                 let batch_rows = Some(EVALUATION_ROWS.min(test_rows));
                 let train = PhaseRequest { batch_rows, ..phase(PhaseKind::Train, "train", once) };
                 let phases = vec![phase(PhaseKind::Build, "build", once), train];
-                (phases, &NETWORK_BATCHES, NETWORK_PREDICTIONS)
+                (phases, &NETWORK_BATCHES[..], NETWORK_PREDICTIONS)
             }
+            Learner::Pretrained => {
+                let phases = vec![
+                    phase(PhaseKind::Build, "build", once),
+                    phase(PhaseKind::Tokenize, "tokenize", TOKENIZING),
+                ];
+                let generates = case.application.as_deref() == Some(GENERATE);
+                let usual = if generates { GENERATIONS } else { NETWORK_PREDICTIONS };
+                (phases, if generates { &GENERATION_BATCHES[..] } else { &TEXT_BATCHES }, usual)
+            }
+        };
+        let kind = match case.application.as_deref() {
+            Some(GENERATE) => PhaseKind::Generate,
+            _ => PhaseKind::Predict,
         };
         let Some(application) = &case.application else { return phases };
         for size in protocol.batch_sizes.as_deref().unwrap_or(batch_sizes) {
@@ -170,7 +195,7 @@ impl Plan {
             };
             if rows <= test_rows {
                 phases.push(PhaseRequest {
-                    kind: PhaseKind::Predict,
+                    kind,
                     name: format!("{application}@{label}"),
                     batch_rows: Some(rows),
                     repeat: protocol.predict.or(usual),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
-use crate::data::catalogue;
+use crate::data::{catalogue, language};
 use crate::task::{TASKS, Tolerances};
 
 /// An experiment matrix: a run protocol and one or more experiments.
@@ -254,12 +254,19 @@ pub struct RawExperiment {
     /// How rows are split.
     #[serde(default)]
     pub split: RawSplit,
-    /// How features are scaled, with the statistics of the training rows.
+    /// How features are scaled, with the statistics of the training rows; to mean 0 and deviation 1 if not given, and tokens of a language model not at all.
     #[serde(default)]
-    pub scale: RawScale,
+    pub scale: Option<RawScale>,
     /// Networks: a safetensors file with the initial weights under the architecture's own tensor names, in place of drawn ones. The path starts from the spec's folder.
     #[serde(default)]
     pub weights: Option<String>,
+    /// Language models: a name of the catalogue (`minilm`), `{ shape = "gpt2", seed = 0 }` for random weights, or `{ path = "folder" }` with `config.json`, `*.safetensors` and `tokenizer.json`.
+    #[serde(default)]
+    #[schemars(schema_with = "model_schema")]
+    pub model: Option<toml::Value>,
+    /// Language models: how texts become rows of tokens.
+    #[serde(default)]
+    pub text: Option<RawText>,
     /// Algorithms with their hyperparameters. A list is swept; a list of tables is a union of grids.
     #[schemars(schema_with = "algorithms_schema")]
     pub algorithms: BTreeMap<String, toml::Value>,
@@ -345,16 +352,33 @@ pub enum RawDevice {
 }
 
 /// How features are scaled.
-#[derive(Debug, Clone, Copy, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 #[schemars(inline)]
 pub enum RawScale {
-    #[default]
     Standard,
     MinMax,
     /// Each channel of images as a whole to mean 0 and standard deviation 1.
     Channel,
     None,
+}
+
+/// How texts become rows of tokens.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RawText {
+    /// Tokens of a row.
+    #[schemars(range(min = 2, max = 1_000_000))]
+    pub length: usize,
+    /// The most rows.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub rows: usize,
+}
+
+impl Default for RawText {
+    fn default() -> Self {
+        Self { length: 128, rows: 64 }
+    }
 }
 
 /// Cases that are left out.
@@ -394,6 +418,18 @@ fn task_schema(_: &mut SchemaGenerator) -> Schema {
 
 fn share_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1 })
+}
+
+fn model_schema(_: &mut SchemaGenerator) -> Schema {
+    let names: Vec<&str> = language::catalogue::ENTRIES.iter().map(|entry| entry.name).collect();
+    let shapes: Vec<&str> = language::shapes::SHAPES.iter().map(|shape| shape.name).collect();
+    json_schema!({
+        "description": "a name of the catalogue, or a table with `shape` and `seed`, or with `path`",
+        "anyOf": [
+            { "type": "string", "examples": names },
+            { "type": "object", "properties": { "shape": { "type": "string", "examples": shapes }, "seed": { "type": "integer", "minimum": 0 }, "path": { "type": "string" } } }
+        ]
+    })
 }
 
 fn dataset_schema(_: &mut SchemaGenerator) -> Schema {

@@ -234,13 +234,15 @@ impl BundleRecord {
     /// It has no training or test features.
     pub fn of(bundle: &Bundle) -> Result<Self, DataError> {
         let dataset = &bundle.manifest().dataset;
+        // A language model was trained before.
+        let train_rows = if bundle.model_folder().is_some() { 0 } else { bundle.rows(TRAIN_FEATURES)? };
         Ok(Self {
             dataset: dataset.label.clone(),
             dataset_sha256: dataset.sha256.clone(),
             source_sha256: dataset.source_sha256.clone(),
-            train_rows: bundle.rows(TRAIN_FEATURES)? as u64,
+            train_rows: train_rows as u64,
             test_rows: bundle.rows(TEST_FEATURES)? as u64,
-            features: bundle.columns(TRAIN_FEATURES)? as u64,
+            features: bundle.columns(TEST_FEATURES)? as u64,
         })
     }
 }

@@ -47,6 +47,8 @@ pub enum Learner {
     Estimator,
     /// A network that is trained step by step from weights that the block draws: `build`, `train`, then `predict`.
     Network,
+    /// A language model that was trained before: `build`, `tokenize`, then its application.
+    Pretrained,
 }
 
 impl TaskDef {
@@ -77,6 +79,9 @@ pub struct AlgorithmDef {
     /// For a stochastic learner: raw outputs differ from seed to seed, so quality over distinct seeds is compared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub equivalence: Option<Equivalence>,
+    /// What it asks of rows, where that is not what its task does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application: Option<String>,
 }
 
 impl AlgorithmDef {
@@ -90,6 +95,7 @@ impl AlgorithmDef {
             transductive: false,
             work: Vec::new(),
             equivalence: None,
+            application: None,
         }
     }
 
@@ -103,6 +109,12 @@ impl AlgorithmDef {
     #[must_use]
     pub fn transductive(self) -> Self {
         Self { transductive: true, ..self }
+    }
+
+    /// The same algorithm with an application of its own.
+    #[must_use]
+    pub fn applied(self, application: &str) -> Self {
+        Self { application: Some(application.to_owned()), ..self }
     }
 
     /// The same algorithm with work that must be equal on both sides.

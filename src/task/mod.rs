@@ -11,6 +11,7 @@ mod definition;
 mod error;
 mod finding;
 pub mod image;
+pub mod language;
 pub mod metric;
 pub mod network;
 pub mod outputs;
@@ -107,8 +108,8 @@ pub trait Task: Sync {
         Ok(None)
     }
 
-    /// What the calls of a case's phases process; nothing for most tasks.
-    fn rates(&self, _: &Problem<'_>) -> Option<Rates> {
+    /// What the calls of a case's phases process; nothing for most tasks. Those of its application come with the rows of a call.
+    fn rates(&self, _: &Problem<'_>, _batches: &[(String, u64)]) -> Option<Rates> {
         None
     }
 
@@ -230,6 +231,8 @@ pub const TASKS: &[&dyn Task] = &[
     &sequence::SEQUENCE,
     &sequence::FORECAST,
     &sequence::NEXT_TOKEN,
+    &language::Embedding,
+    &language::LanguageModel,
 ];
 
 /// The task of that name.

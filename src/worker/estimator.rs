@@ -57,7 +57,7 @@ pub(super) fn trial(
                 of_fits
             }
             (PhaseKind::Predict, Some(model)) => apply(&**model, &arrays.test, phase, request.slowdown)?,
-            (PhaseKind::Predict | PhaseKind::Build | PhaseKind::Train, _) => {
+            _ => {
                 let message = format!("{} comes before fit, or is none of an estimator", phase.name);
                 return Err(Ended::Failed { kind: "InvalidRequest", message });
             }

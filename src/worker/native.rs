@@ -106,6 +106,7 @@ fn trial(
     }))?;
     match task::task(&request.task).map(|task| task.definition().learner) {
         Some(Learner::Network) => super::network::trial(channel, request, framework),
+        Some(Learner::Pretrained) => super::language::trial(channel, request, framework),
         _ => super::estimator::trial(channel, request, framework, pool),
     }
 }

@@ -119,7 +119,7 @@ pub(super) fn trial(channel: &mut Channel, request: &Request, framework: &Framew
             weights = digest(&network.weights().map_err(failed("BuildError"))?);
         }
         for (name, of_name) in phase.series().into_iter().zip(series) {
-            samples(channel, name, of_name)?;
+            samples(channel, &name, of_name)?;
         }
     }
     let Some(network) = network else {
@@ -315,7 +315,7 @@ fn predict(
 }
 
 /// The SHA-256 over tensors: of each, by name, the name, a zero byte and its little-endian values.
-fn digest(weights: &Weights) -> String {
+pub(super) fn digest(weights: &Weights) -> String {
     let mut digest = Sha256::new();
     for (name, values) in weights {
         digest.update(name.as_bytes());

@@ -101,24 +101,38 @@ pub enum PhaseKind {
     Fit,
     /// From a row-major batch of test rows to an array of predictions that the caller owns.
     Predict,
-    /// From initial weights in memory to a network with its optimiser.
+    /// From initial weights in memory to a network with its optimiser; from a model's folder to a model that answers.
     Build,
     /// A whole training. It has three series of samples: `train_step`, `epoch` and `evaluate`.
     Train,
+    /// From the bundle's documents to token ids that the caller owns.
+    Tokenize,
+    /// Going on with rows of tokens. `generate@4` has two series of samples: `prefill@4`, from empty caches to the first token of each
+    /// row, and `decode@4`, each further token of all rows.
+    Generate,
 }
 
 impl PhaseRequest {
     /// The names under which its samples come, in this order.
-    pub fn series(&self) -> Vec<&str> {
+    pub fn series(&self) -> Vec<String> {
         match self.kind {
-            PhaseKind::Train => TRAINING_SERIES.to_vec(),
-            PhaseKind::Fit | PhaseKind::Predict | PhaseKind::Build => vec![&self.name],
+            PhaseKind::Train => TRAINING_SERIES.map(str::to_owned).to_vec(),
+            PhaseKind::Generate => {
+                let at = self.name.split_once('@').map_or("", |(_, rows)| rows);
+                GENERATION_SERIES.map(|series| format!("{series}@{at}")).to_vec()
+            }
+            PhaseKind::Fit | PhaseKind::Predict | PhaseKind::Build | PhaseKind::Tokenize => {
+                vec![self.name.clone()]
+            }
         }
     }
 }
 
 /// The series of a training: each optimiser step; each epoch, evaluations apart; each evaluation of all test rows.
 pub const TRAINING_SERIES: [&str; 3] = ["train_step", "epoch", "evaluate"];
+
+/// The series of a generation, each with the rows of a call: the first token of each row; every further one.
+pub const GENERATION_SERIES: [&str; 2] = ["prefill", "decode"];
 
 /// Bounds on the repetition of a phase.
 ///

@@ -14,6 +14,7 @@ mod frauds;
 mod giving_up;
 mod import;
 mod kills;
+mod languages;
 mod network_frauds;
 mod networks;
 mod plans;

@@ -6,13 +6,18 @@ use crate::support::{Place, ROOT};
 
 #[test]
 fn the_kit_passes_its_tests() {
-    // Those of PyTorch are skipped here.
+    // Those of PyTorch and transformers are skipped here.
     passes("python/scikit-learn", "test_*.py", 80);
 }
 
 #[test]
 fn pytorch_passes_its_tests() {
     passes("python/pytorch", "test_pytorch.py", 20);
+}
+
+#[test]
+fn transformers_passes_its_tests() {
+    passes("python/transformers", "test_transformers.py", 30);
 }
 
 fn passes(environment: &str, pattern: &str, least: u32) {

@@ -46,14 +46,7 @@ class Draws:
     @classmethod
     def read(cls, path: Path) -> Draws:
         """Read all tensors into memory of their own."""
-        try:
-            with path.open("rb") as file:
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            # `pread` copies once; the default maps the file, and its pages would count as memory too.
-            with safe_open(path, framework="np", backend="pread") as file:
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
-        except (OSError, SafetensorError) as error:
-            raise DrawsError(f"cannot read the draws {path}: {error}") from error
+        sha256, tensors = read_tensors(path)
         weights = {
             name.removeprefix(WEIGHTS): tensors.pop(name)
             for name in list(tensors)
@@ -133,6 +126,18 @@ class Draws:
                 raise DrawsError(
                     f"{name} is {found} in {self.path}, but must be {dtype} of {dimensions} dimensions"
                 )
+
+
+def read_tensors(path: Path) -> tuple[str, dict[str, np.ndarray]]:
+    """The SHA-256 of a file of draws, and its tensors in memory of their own."""
+    try:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        # `pread` copies once; the default maps the file, and its pages would count as memory too.
+        with safe_open(path, framework="np", backend="pread") as file:
+            return sha256, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118, no mapping
+    except (OSError, SafetensorError) as error:
+        raise DrawsError(f"cannot read the draws {path}: {error}") from error
 
 
 def digest(weights: Mapping[str, np.ndarray]) -> str:

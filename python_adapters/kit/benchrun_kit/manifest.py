@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .interface import Model, Network, Unsupported
+from .language_interface import LanguageModel
 from .request import Request, RequestError
 
 
@@ -42,7 +43,7 @@ class Manifest:
         except (OSError, ValueError) as error:
             raise ManifestError(f"cannot read {path}: {error}") from error
 
-    def create(self, request: Request) -> Model | Network:
+    def create(self, request: Request) -> Model | Network | LanguageModel:
         """Import the adapter's module and let it make the model or network that the request asks for.
 
         Raises:
@@ -60,5 +61,5 @@ class Manifest:
                 f"it offers {', '.join(offered) or 'none'}"
             )
         sys.path.insert(0, str(self.folder.resolve()))
-        made: Model | Network = importlib.import_module(self.module).create(request)
+        made: Model | Network | LanguageModel = importlib.import_module(self.module).create(request)
         return made

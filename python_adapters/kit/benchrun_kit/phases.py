@@ -1,7 +1,7 @@
 """The phases of a trial: which kinds there are, in which order, and what each of them runs.
 
-There are two kinds of trial, of an estimator (`estimation.py`) and of a network (`training.py`), and both are
-a `Trial`.
+There are three kinds of trial, of an estimator (`estimation.py`), of a network that is trained
+(`training.py`) and of a language model (`language.py`), and all are a `Trial`.
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ class Family:
     begin: tuple[str, ...]
     #: The kinds of which there is one phase alone.
     once: tuple[str, ...] = ()
+    #: Of a task that belongs to two families: its algorithms that are of this one. Else all are.
+    algorithms: tuple[str, ...] = ()
 
 
 ESTIMATORS = Family(
@@ -45,6 +47,22 @@ NETWORKS = Family(
     ("build", "train"),
     ("build", "train"),
 )
+#: Language models that tell of texts as they are, and those that go on with them.
+READERS = Family(
+    ("embedding", "language_model"),
+    ("build", "tokenize", "predict"),
+    ("build", "tokenize"),
+    ("build", "tokenize"),
+    ("mean", "cls", "perplexity"),
+)
+WRITERS = Family(
+    ("language_model",),
+    ("build", "tokenize", "generate"),
+    ("build", "tokenize"),
+    ("build", "tokenize"),
+    ("greedy", "sample"),
+)
+FAMILIES = (ESTIMATORS, NETWORKS, READERS, WRITERS)
 
 
 @dataclass(frozen=True)
@@ -68,7 +86,7 @@ class Trial(Protocol):
 
     @property
     def features(self) -> np.ndarray:
-        """The training rows [n, d]."""
+        """The training rows [n, d]; of a language model, which has none, [0, length]."""
 
     def read(self) -> dict[str, str]:
         """The hashes of what was read, as the receipt has them."""
@@ -121,10 +139,7 @@ def batch_rows(phase: PhaseRequest, features: np.ndarray) -> int:
 
 def check(request: Request) -> Family:
     """The family of the task; refuses unknown tasks and kinds, and phases in an order that cannot be."""
-    known = [task for family in (ESTIMATORS, NETWORKS) for task in family.tasks]
-    if request.task not in known:
-        raise RequestError(f"the task is `{request.task}`; known are {', '.join(known)}")
-    family = NETWORKS if request.task in NETWORKS.tasks else ESTIMATORS
+    family = _family(request)
     kinds = [phase.kind for phase in request.phases]
     for phase in request.phases:
         if phase.kind not in family.kinds:
@@ -140,9 +155,25 @@ def check(request: Request) -> Family:
     for kind in family.once:
         if kinds.count(kind) > 1:
             raise RequestError(f"{kinds.count(kind)} phases are of kind `{kind}`, but a trial has one")
-    if (request.draws is not None) != (family is NETWORKS):
-        raise RequestError(f"the task `{request.task}` {'needs' if family is NETWORKS else 'has no'} draws")
+    needed = family is NETWORKS or (family is WRITERS and request.algorithm == "sample")
+    if (request.draws is not None) != needed:
+        what = f"algorithm `{request.algorithm}`" if family is WRITERS else f"task `{request.task}`"
+        raise RequestError(f"the {what} {'needs' if needed else 'has no'} draws")
     return family
+
+
+def _family(request: Request) -> Family:
+    those = [family for family in FAMILIES if request.task in family.tasks]
+    if not those:
+        known = dict.fromkeys(task for family in FAMILIES for task in family.tasks)
+        raise RequestError(f"the task is `{request.task}`; known are {', '.join(known)}")
+    for family in those:
+        if not family.algorithms or request.algorithm in family.algorithms:
+            return family
+    known = [name for family in those for name in family.algorithms]
+    raise RequestError(
+        f"the algorithm of task `{request.task}` is `{request.algorithm}`; known are {', '.join(known)}"
+    )
 
 
 def check_predictions(predictions: object, rows: int) -> None:

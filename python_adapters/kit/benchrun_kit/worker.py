@@ -15,6 +15,7 @@ from . import system
 from .build import build
 from .channel import Channel
 from .interface import Model, Network, Unsupported
+from .language_interface import LanguageModel
 from .manifest import Manifest
 from .request import PROTOCOL_VERSION, Request, read_request
 from .warned import recorded
@@ -48,16 +49,18 @@ def serve(channel: Channel, stdin: BinaryIO, folder: Path) -> None:
 def _trial(channel: Channel, request: Request, manifest: Manifest) -> None:
     # Only now, so that a missing library is an answer too.
     from .estimation import Estimation
-    from .phases import NETWORKS, check
+    from .language import LanguageTrial
+    from .phases import ESTIMATORS, NETWORKS, READERS, WRITERS, check
     from .training import Training
 
+    trials = {ESTIMATORS: Estimation, NETWORKS: Training, READERS: LanguageTrial, WRITERS: LanguageTrial}
     family = check(request)
     made = _create(manifest, request)
     channel.send("ready", **_ready(manifest, imported_ns=time.monotonic_ns()))
     if isinstance(made, Unsupported):
         raise made
 
-    trial = (Training if family is NETWORKS else Estimation)(request, made)
+    trial = trials[family](request, made)
     with recorded() as warned:
         with _phase(channel, "load"):
             trial.load()
@@ -81,7 +84,7 @@ def _trial(channel: Channel, request: Request, manifest: Manifest) -> None:
     channel.send("done")
 
 
-def _create(manifest: Manifest, request: Request) -> Model | Network | Unsupported:
+def _create(manifest: Manifest, request: Request) -> Model | Network | LanguageModel | Unsupported:
     """What the adapter makes, or why not. A refusal waits for `ready`: the runner shall know who refuses."""
     try:
         return manifest.create(request)

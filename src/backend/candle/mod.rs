@@ -1,5 +1,6 @@
 //! candle: networks on its own CPU kernels, from `candle-nn`'s modules.
 
+mod language;
 mod layers;
 mod optimizer;
 mod recurrent;
@@ -15,6 +16,8 @@ pub const FRAMEWORK: Framework = Framework {
     versions: &[
         ("candle-core", env!("BENCHRUN_VERSION_CANDLE_CORE")),
         ("candle-nn", env!("BENCHRUN_VERSION_CANDLE_NN")),
+        ("candle-transformers", env!("BENCHRUN_VERSION_CANDLE_TRANSFORMERS")),
+        ("tokenizers", env!("BENCHRUN_VERSION_TOKENIZERS")),
     ],
     blas: || Blas {
         name: "gemm".to_owned(),
@@ -25,6 +28,7 @@ pub const FRAMEWORK: Framework = Framework {
     set_threads: super::rayon_pool,
     algorithms: &[],
     networks: Some(&training::Candle),
+    languages: Some(&language::Candle),
 };
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ pub const FRAMEWORK: Framework = Framework {
         &gaussian_nb::Gaussian,
     ],
     networks: None,
+    languages: None,
 };
 
 fn blas() -> Blas {

@@ -19,6 +19,7 @@ pub const FRAMEWORK: Framework = Framework {
     set_threads: |_| 1,
     algorithms: &[&agglomerative::Agglomerative],
     networks: None,
+    languages: None,
 };
 
 fn blas() -> Blas {

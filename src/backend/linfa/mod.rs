@@ -54,6 +54,7 @@ pub const FRAMEWORK: Framework = Framework {
         &svr::Svr,
     ],
     networks: None,
+    languages: None,
 };
 
 /// ndarray's products go to the crate matrixmultiply, which picks its kernel when it runs and uses one thread.

@@ -39,6 +39,7 @@ pub const FRAMEWORK: Framework = Framework {
         &random_forest::REGRESSOR,
     ],
     networks: None,
+    languages: None,
 };
 
 /// ndarray's products go to the crate matrixmultiply, which picks its kernel when it runs and uses one thread.

@@ -30,6 +30,7 @@ pub const FRAMEWORK: Framework = Framework {
         &forest_regressor::ForestRegressor,
     ],
     networks: None,
+    languages: None,
 };
 
 /// smartcore multiplies in loops of its own.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::preparation::Preparation;
 use super::tensor::TensorDtype;
 use crate::data::dataset::TargetKind;
+use crate::data::language::ModelRecord;
 
 /// The version of the manifest's layout.
 pub const SCHEMA_VERSION: u32 = 1;
@@ -20,6 +21,10 @@ pub const TRAIN_TARGET: &str = "train_target";
 pub const TEST_FEATURES: &str = "test_features";
 /// Role: targets to test on, as [`TRAIN_TARGET`].
 pub const TEST_TARGET: &str = "test_target";
+/// Role: the documents that the rows were made of, UTF-8, one after the other.
+pub const TEXTS: &str = "texts";
+/// Role: where each document begins among the bytes of [`TEXTS`], and the end of the last, int64.
+pub const TEXT_OFFSETS: &str = "text_offsets";
 /// Role: the place in the dataset of every row to train on, int64 from 0.
 pub const TRAIN_ROWS: &str = "train_rows";
 /// Role: the place in the dataset of every row to test on, int64 from 0.
@@ -46,6 +51,9 @@ pub struct Manifest {
     /// Where the features are token ids, int64: they are below this number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vocabulary: Option<usize>,
+    /// Where the tokens are a language model's: the model, and how texts become its tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelRecord>,
     /// One name a feature column; empty where the columns are no table's.
     pub feature_names: Vec<String>,
     /// The name of each class in the order of the labels 0, 1 …; empty where there are none.

@@ -20,8 +20,8 @@ use std::path::{Path, PathBuf};
 use ndarray::Array2;
 
 pub use manifest::{
-    DatasetRecord, Manifest, Role, SCHEMA_VERSION, TEST_FEATURES, TEST_ROWS, TEST_TARGET, TRAIN_FEATURES,
-    TRAIN_ROWS, TRAIN_TARGET,
+    DatasetRecord, Manifest, Role, SCHEMA_VERSION, TEST_FEATURES, TEST_ROWS, TEST_TARGET, TEXT_OFFSETS,
+    TEXTS, TRAIN_FEATURES, TRAIN_ROWS, TRAIN_TARGET,
 };
 pub use preparation::{Dtype, Fold, Preparation, Scale};
 pub use prepare::{by_hash, find, prepare};
@@ -29,6 +29,8 @@ pub use split::split_sizes;
 pub use tensor::{Tensor, TensorDtype};
 
 use super::error::DataError;
+use super::language::Config;
+use super::language::model::CONFIG;
 use crate::files::{sha256, sha256_file};
 use crate::guard::file::{self, LARGEST_MANIFEST};
 use tensor::Element;
@@ -95,7 +97,54 @@ impl Bundle {
                 return Err(DataError::HashMismatch { what: path.display().to_string(), expected, found });
             }
         }
+        let Some(folder) = self.model_folder() else { return Ok(()) };
+        for (name, expected) in self.manifest.model.iter().flat_map(|model| &model.files) {
+            let path = folder.join(name);
+            let found = sha256_file(&path).map_err(DataError::io("read", &path))?;
+            if found != *expected {
+                let (what, expected) = (path.display().to_string(), expected.clone());
+                return Err(DataError::HashMismatch { what, expected, found });
+            }
+        }
         Ok(())
+    }
+
+    /// The folder of the language model, where the rows are its tokens.
+    pub fn model_folder(&self) -> Option<PathBuf> {
+        self.manifest.model.as_ref().map(|model| self.path.with_file_name(&model.folder))
+    }
+
+    /// What the language model is.
+    ///
+    /// # Errors
+    /// There is none, or its `config.json` cannot be read.
+    pub fn model_config(&self) -> Result<Config, DataError> {
+        let folder = self.model_folder().ok_or_else(|| DataError::ManifestContent {
+            path: self.path.clone(),
+            problem: "it names no language model".to_owned(),
+        })?;
+        let path = folder.join(CONFIG);
+        let bytes = file::read(&path, LARGEST_MANIFEST).map_err(DataError::io("read", &path))?;
+        Config::read(&String::from_utf8_lossy(&bytes))
+            .map_err(|problem| DataError::Malformed { file: path.display().to_string(), problem })
+    }
+
+    /// The documents that the rows were made of.
+    ///
+    /// # Errors
+    /// There are none, or they are no texts in UTF-8.
+    pub fn documents(&self) -> Result<Vec<String>, DataError> {
+        let (bytes, offsets): (Vec<u8>, Vec<i64>) = (self.read(TEXTS, 1)?, self.read(TEXT_OFFSETS, 1)?);
+        let text = |pair: &[i64]| {
+            let (begin, end) = (usize::try_from(pair[0]).ok()?, usize::try_from(pair[1]).ok()?);
+            String::from_utf8(bytes.get(begin..end)?.to_vec()).ok()
+        };
+        let texts: Option<Vec<String>> = offsets.windows(2).map(text).collect();
+        texts.ok_or_else(|| DataError::Tensor {
+            role: TEXTS.to_owned(),
+            found: "other bytes".to_owned(),
+            wanted: format!("documents in UTF-8 that begin at the {TEXT_OFFSETS}"),
+        })
     }
 
     /// A matrix in standard layout. Single-precision numbers are widened, which is exact.
@@ -149,11 +198,11 @@ impl Bundle {
     /// How the columns of a row are laid out, outermost first.
     ///
     /// # Errors
-    /// The bundle has no [`TRAIN_FEATURES`].
+    /// The bundle has no [`TEST_FEATURES`].
     pub fn example_shape(&self) -> Result<Vec<usize>, DataError> {
         match &self.manifest.example_shape {
             Some(shape) => Ok(shape.clone()),
-            None => Ok(vec![self.columns(TRAIN_FEATURES)?]),
+            None => Ok(vec![self.columns(TEST_FEATURES)?]),
         }
     }
 

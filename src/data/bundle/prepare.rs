@@ -10,8 +10,8 @@ use serde_json::json;
 
 use super::Bundle;
 use super::manifest::{
-    DatasetRecord, Manifest, Role, SCHEMA_VERSION, TEST_FEATURES, TEST_ROWS, TEST_TARGET, TRAIN_FEATURES,
-    TRAIN_ROWS, TRAIN_TARGET,
+    DatasetRecord, Manifest, Role, SCHEMA_VERSION, TEST_FEATURES, TEST_ROWS, TEST_TARGET, TEXT_OFFSETS,
+    TEXTS, TRAIN_FEATURES, TRAIN_ROWS, TRAIN_TARGET,
 };
 use super::preparation::{Dtype, Preparation, Scale};
 use super::scale::scale;
@@ -19,6 +19,7 @@ use super::split::{Split, split};
 use super::tensor::Tensor;
 use crate::data::dataset::{Dataset, Target};
 use crate::data::error::DataError;
+use crate::data::language::ModelRecord;
 use crate::data::source::Source;
 use crate::files::{Lock, sha256, write_atomic};
 
@@ -145,7 +146,12 @@ fn write(
     }
     let split = split(dataset, preparation)?;
     let (train, test) = (split.train.len(), split.test.len());
-    report(&format!("preparing {}: {train} rows to train on, {test} to test on", dataset.name));
+    report(&match &dataset.language {
+        None => format!("preparing {}: {train} rows to train on, {test} to test on", dataset.name),
+        Some(language) => {
+            format!("preparing {}: {test} rows of {} documents", dataset.name, language.documents.len())
+        }
+    });
 
     let bundles = cache.join("bundles");
     let temporary = tempfile::tempdir_in(&bundles).map_err(DataError::io("create a folder in", &bundles))?;
@@ -167,6 +173,7 @@ fn write(
         target: dataset.target.kind(),
         example_shape: Some(dataset.layout.example_shape.clone()).filter(|shape| shape.len() > 1),
         vocabulary: dataset.layout.vocabulary,
+        model: dataset.language.as_ref().map(|language| from_bundles(&language.model, &bundles)),
         feature_names: dataset.feature_names.clone(),
         class_names: dataset.target.class_names().to_vec(),
         roles,
@@ -243,6 +250,22 @@ fn tensors(
         let place = |row: &usize| i64::try_from(*row).expect("a place in a list");
         integers(rows.iter().map(place).collect())
     };
+    if let Some(language) = &dataset.language {
+        // Nothing is trained.
+        let mut offsets = vec![0];
+        offsets.extend(language.documents.iter().scan(0, |end, document| {
+            *end += i64::try_from(document.len()).expect("a text in memory");
+            Some(*end)
+        }));
+        let roles = [
+            (TEST_FEATURES, Some(features(&test)?)),
+            (TEST_TARGET, target(&split.test)?),
+            (TEST_ROWS, Some(places(&split.test))),
+            (TEXTS, Some(Tensor::uint8(language.documents.concat().into_bytes()))),
+            (TEXT_OFFSETS, Some(integers(offsets))),
+        ];
+        return Ok(present(roles));
+    }
     let roles = [
         (TRAIN_FEATURES, Some(features(&train)?)),
         (TRAIN_TARGET, target(&split.train)?),
@@ -251,7 +274,19 @@ fn tensors(
         (TRAIN_ROWS, Some(places(&split.train))),
         (TEST_ROWS, Some(places(&split.test))),
     ];
-    Ok(roles.into_iter().filter_map(|(role, tensor)| Some((role, tensor?))).collect())
+    Ok(present(roles))
+}
+
+/// The arrays that there are.
+fn present<const N: usize>(roles: [(&'static str, Option<Tensor>); N]) -> Vec<(&'static str, Tensor)> {
+    roles.into_iter().filter_map(|(role, tensor)| Some((role, tensor?))).collect()
+}
+
+/// The record with the model's folder as it is found from a bundle's: two folders up, where the cache is.
+fn from_bundles(model: &ModelRecord, bundles: &Path) -> ModelRecord {
+    let cache = bundles.parent().unwrap_or(bundles);
+    let within = model.folder.strip_prefix(cache).unwrap_or(&model.folder);
+    ModelRecord { folder: Path::new("../..").join(within), ..model.clone() }
 }
 
 /// A tensor of token ids, whatever the type of numbers.

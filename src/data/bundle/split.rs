@@ -48,6 +48,10 @@ pub fn split_sizes(rows: usize, test_fraction: f64) -> Result<(usize, usize), Da
 /// As [`split_sizes`]; or the split is stratified and the target is continuous, a class has a single row, or a side
 /// has fewer rows than there are classes; or there are fewer rows than folds; or the data was published without test rows, which are asked for.
 pub fn split(dataset: &Dataset, preparation: &Preparation) -> Result<Split, DataError> {
+    if dataset.language.is_some() {
+        // Nothing is trained, so all rows are answered, in their order.
+        return Ok(Split { train: Vec::new(), test: (0..dataset.target.rows()).collect() });
+    }
     if preparation.published {
         return split_as_published(dataset);
     }

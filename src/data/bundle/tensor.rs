@@ -22,6 +22,8 @@ pub enum TensorDtype {
     Float32,
     /// Signed 64-bit integers.
     Int64,
+    /// Bytes.
+    Uint8,
 }
 
 impl TensorDtype {
@@ -30,6 +32,7 @@ impl TensorDtype {
             Self::Float64 => safetensors::Dtype::F64,
             Self::Float32 => safetensors::Dtype::F32,
             Self::Int64 => safetensors::Dtype::I64,
+            Self::Uint8 => safetensors::Dtype::U8,
         }
     }
 }
@@ -61,6 +64,11 @@ impl Tensor {
     /// A tensor of integers.
     pub fn int64(shape: Vec<usize>, values: &[i64]) -> Self {
         Self { dtype: TensorDtype::Int64, shape, data: bytes(values, i64::to_le_bytes) }
+    }
+
+    /// A vector of bytes.
+    pub fn uint8(data: Vec<u8>) -> Self {
+        Self { dtype: TensorDtype::Uint8, shape: vec![data.len()], data }
     }
 
     /// The bytes of a safetensors file of some tensors.
@@ -98,7 +106,7 @@ impl Element for f64 {
         match dtype {
             TensorDtype::Float64 => Some(elements(data, f64::from_le_bytes)),
             TensorDtype::Float32 => Some(elements(data, |chunk| f64::from(f32::from_le_bytes(chunk)))),
-            TensorDtype::Int64 => None,
+            TensorDtype::Int64 | TensorDtype::Uint8 => None,
         }
     }
 }
@@ -107,6 +115,13 @@ impl Element for f32 {
     const WANTED: &'static str = "float32";
     fn from_bytes(dtype: TensorDtype, data: &[u8]) -> Option<Vec<Self>> {
         (dtype == TensorDtype::Float32).then(|| elements(data, f32::from_le_bytes))
+    }
+}
+
+impl Element for u8 {
+    const WANTED: &'static str = "uint8";
+    fn from_bytes(dtype: TensorDtype, data: &[u8]) -> Option<Vec<Self>> {
+        (dtype == TensorDtype::Uint8).then(|| data.to_vec())
     }
 }
 

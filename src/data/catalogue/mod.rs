@@ -12,6 +12,7 @@ use super::dataset::{Dataset, TargetKind};
 use super::decode::{self, Format};
 use super::error::DataError;
 use super::fetch::{self, Cached, InnerFile, Package};
+use super::language::RawTexts;
 use super::source::Form;
 
 /// A dataset: what it is, where it comes from and how it is read.
@@ -111,16 +112,25 @@ impl Entry {
     /// # Errors
     /// As [`Entry::fetch`], and a file does not have its format.
     pub fn load(&self, cache: &Path, report: &mut dyn FnMut(&str)) -> Result<Dataset, DataError> {
-        self.fetch(cache, report)?;
-        let files = self
-            .files
-            .iter()
-            .map(|file| {
-                let (name, sha256) = (file.path.to_owned(), file.sha256.to_owned());
-                Ok(decode::File { name, bytes: file.read(cache)?, sha256 })
-            })
-            .collect::<Result<Vec<_>, DataError>>()?;
+        let files = self.read(cache, report)?;
         decode::decode(self.name, self.target, self.format, &files)
+    }
+
+    /// Fetches and checks it, and reads its texts as they are.
+    ///
+    /// # Errors
+    /// As [`Entry::load`], or it is not made of texts.
+    pub fn texts(&self, cache: &Path, report: &mut dyn FnMut(&str)) -> Result<RawTexts, DataError> {
+        decode::texts(self.name, self.format, &self.read(cache, report)?)
+    }
+
+    fn read(&self, cache: &Path, report: &mut dyn FnMut(&str)) -> Result<Vec<decode::File>, DataError> {
+        self.fetch(cache, report)?;
+        let read = |file: &InnerFile| {
+            let (name, sha256) = (file.path.to_owned(), file.sha256.to_owned());
+            Ok(decode::File { name, bytes: file.read(cache)?, sha256 })
+        };
+        self.files.iter().map(read).collect()
     }
 }
 

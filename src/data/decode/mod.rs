@@ -12,6 +12,7 @@ use std::path::Path;
 
 use super::dataset::{Dataset, Target, TargetKind};
 use super::error::DataError;
+use super::language::RawTexts;
 use super::source::Form;
 use super::table::Table;
 use crate::guard::file::{self, LARGEST_DATA};
@@ -170,6 +171,21 @@ pub fn decode(name: &str, kind: TargetKind, format: Format, files: &[File]) -> R
         }
     };
     Dataset::table(name, names, features, target, hashes)
+}
+
+/// The texts of a catalogue's entry as they are.
+///
+/// # Errors
+/// It is not made of texts, or the files do not have that format.
+pub fn texts(name: &str, format: Format, files: &[File]) -> Result<RawTexts, DataError> {
+    match (format, files) {
+        (Format::Characters { .. }, files) => text::running(files),
+        (Format::RatedSentences { .. }, [file]) => {
+            let names = ["negative", "positive"].map(str::to_owned).to_vec();
+            Ok(text::classified(text::rated(&file.name, file.text()?)?, names))
+        }
+        _ => Err(DataError::NoTexts { dataset: name.to_owned() }),
+    }
 }
 
 /// Decodes a user's file by its ending: `.csv`, `.csv.gz` or `.parquet`.

@@ -6,7 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::data::dataset::{Layout, Target};
+use crate::data::decode::File;
 use crate::data::error::DataError;
+use crate::data::language::RawTexts;
 
 /// The token that fills a row before its sentence.
 const PADDING: f64 = 0.0;
@@ -78,6 +80,21 @@ pub fn sentences(
     }
     let labels = sentences.iter().map(|sentence| sentence.class).collect();
     (Layout::tokens(length, ids.len() + 2), values, Target::Classes { labels, names: classes })
+}
+
+/// Long texts as they are.
+///
+/// # Errors
+/// One is not UTF-8.
+pub fn running(files: &[File]) -> Result<RawTexts, DataError> {
+    let texts = files.iter().map(|file| file.text().map(str::to_owned)).collect::<Result<_, _>>()?;
+    Ok(RawTexts { texts, classes: None })
+}
+
+/// Sentences as they are, with their classes.
+pub fn classified(sentences: Vec<Sentence>, names: Vec<String>) -> RawTexts {
+    let (texts, labels) = sentences.into_iter().map(|sentence| (sentence.text, sentence.class)).unzip();
+    RawTexts { texts, classes: Some((labels, names)) }
 }
 
 /// The words of a text in lower case: runs of letters and digits, with single apostrophes inside, and every other character but white

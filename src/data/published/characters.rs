@@ -4,6 +4,7 @@ use super::{Arguments, Format};
 use crate::data::dataset::{Layout, Target, TargetKind};
 use crate::data::decode::{File, text};
 use crate::data::error::DataError;
+use crate::data::language::RawTexts;
 use crate::data::source::Form;
 use crate::task::parameter::ParameterDef;
 
@@ -31,5 +32,8 @@ impl Format for Characters {
     fn decode(&self, files: &[File], arguments: &Arguments) -> Result<(Layout, Vec<f64>, Target), DataError> {
         let texts = files.iter().map(File::text).collect::<Result<Vec<_>, _>>()?;
         text::characters(&files[0].name, &texts, arguments.count("length"))
+    }
+    fn texts(&self, files: &[File]) -> Result<Option<RawTexts>, DataError> {
+        text::running(files).map(Some)
     }
 }

@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use super::dataset::{Dataset, Layout, Target};
 use super::decode::File;
 use super::error::DataError;
+use super::language::RawTexts;
 use super::source::Form;
 use crate::task::parameter::{ParameterDef, Parameters, Value};
 use files::Files;
@@ -46,6 +47,13 @@ pub trait Format: Sync {
     /// # Errors
     /// A file is not in the format.
     fn decode(&self, files: &[File], arguments: &Arguments) -> Result<(Layout, Vec<f64>, Target), DataError>;
+    /// The texts as they are, where the rows are made of texts.
+    ///
+    /// # Errors
+    /// As [`Format::decode`].
+    fn texts(&self, _: &[File]) -> Result<Option<RawTexts>, DataError> {
+        Ok(None)
+    }
 }
 
 /// Every format.
@@ -168,6 +176,34 @@ pub fn load(
 ) -> Result<Dataset, DataError> {
     let arguments = check(format, parameters)?;
     let format = find(format)?;
+    let (files, hashes) = read(format, place, cache, report)?;
+    let (layout, features, target) = format.decode(&files, &arguments)?;
+    Dataset::examples(label, layout, features, target, hashes)
+}
+
+/// Reads the texts of a data set as they are, with the hashes that [`load`] would state.
+///
+/// # Errors
+/// As [`load`], or it is not made of texts.
+pub fn texts(
+    format: &str,
+    place: &Place,
+    cache: &Path,
+    report: &mut dyn FnMut(&str),
+) -> Result<(RawTexts, BTreeMap<String, String>), DataError> {
+    let format = find(format)?;
+    let (files, hashes) = read(format, place, cache, report)?;
+    let texts = format.texts(&files)?.ok_or_else(|| DataError::NoTexts { dataset: place.stem() })?;
+    Ok((texts, hashes))
+}
+
+/// The files that a format reads, and the hashes by which they are known.
+fn read(
+    format: &'static dyn Format,
+    place: &Place,
+    cache: &Path,
+    report: &mut dyn FnMut(&str),
+) -> Result<(Vec<File>, BTreeMap<String, String>), DataError> {
     let opened = Files::open(place, cache, report)?;
     let files = wanted(format, &opened)?
         .into_iter()
@@ -183,8 +219,7 @@ pub fn load(
         }
         Place::Archive { sha256, .. } => BTreeMap::from([(place.file_name(), sha256.clone())]),
     };
-    let (layout, features, target) = format.decode(&files, &arguments)?;
-    Dataset::examples(label, layout, features, target, hashes)
+    Ok((files, hashes))
 }
 
 /// The hashes that [`load`] will state: a folder's is over names and hashes of all files that are read.

@@ -10,6 +10,7 @@ use crate::data::dataset::{Layout, Target, TargetKind};
 use crate::data::decode::File;
 use crate::data::decode::text::{self, Sentence};
 use crate::data::error::DataError;
+use crate::data::language::RawTexts;
 use crate::data::source::Form;
 use crate::task::parameter::ParameterDef;
 
@@ -37,28 +38,36 @@ impl Format for Sentences {
         }
     }
     fn decode(&self, files: &[File], arguments: &Arguments) -> Result<(Layout, Vec<f64>, Target), DataError> {
-        let mut rows = Vec::new();
-        let mut first = 0;
-        for file in files {
-            first = if rows.is_empty() { first } else { rows.len() };
-            rows.extend(table(file)?);
-        }
-        let published_train = (files.len() > 1).then_some(first);
-        let mut names: Vec<String> = rows.iter().map(|(_, class)| class.clone()).collect();
-        names.sort_unstable();
-        names.dedup();
-        let place = |class: &String| names.partition_point(|name| name < class);
-        let sentences: Vec<Sentence> = rows
-            .into_iter()
-            .map(|(text, class)| Sentence {
-                text,
-                class: i64::try_from(place(&class)).expect("a place in a list"),
-            })
-            .collect();
+        let (sentences, names, published_train) = sentences(files)?;
         let known = published_train.unwrap_or(sentences.len());
         let (layout, values, target) = text::sentences(&sentences, names, arguments.count("length"), known);
         Ok((Layout { published_train, ..layout }, values, target))
     }
+    fn texts(&self, files: &[File]) -> Result<Option<RawTexts>, DataError> {
+        let (sentences, names, _) = sentences(files)?;
+        Ok(Some(text::classified(sentences, names)))
+    }
+}
+
+/// The sentences of some files, the classes' names, and the number of sentences before those of the last of several files.
+fn sentences(files: &[File]) -> Result<(Vec<Sentence>, Vec<String>, Option<usize>), DataError> {
+    let mut rows = Vec::new();
+    let mut first = 0;
+    for file in files {
+        first = if rows.is_empty() { first } else { rows.len() };
+        rows.extend(table(file)?);
+    }
+    let published_train = (files.len() > 1).then_some(first);
+    let mut names: Vec<String> = rows.iter().map(|(_, class)| class.clone()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let place = |class: &String| names.partition_point(|name| name < class);
+    let sentence = |(text, class): (String, String)| Sentence {
+        text,
+        class: i64::try_from(place(&class)).expect("a place in a list"),
+    };
+    let sentences = rows.into_iter().map(sentence).collect();
+    Ok((sentences, names, published_train))
 }
 
 /// The sentences of a file and their classes' names.

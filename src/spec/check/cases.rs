@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use super::ExperimentCheck;
 use super::implementations::not_of_experiment;
+use crate::data::language::Model;
 use crate::implementation::Implementation;
 use crate::spec::problem::{Place, Problem, unknown};
 use crate::spec::raw::RawExclude;
-use crate::spec::source::source;
 use crate::spec::{CaseDef, grid};
 use crate::task::TaskDef;
 use crate::task::parameter::{Parameters, Value};
@@ -44,11 +44,16 @@ impl ExperimentCheck<'_> {
         grids
     }
 
-    pub(super) fn included(&self, task: &TaskDef, problems: &mut Vec<Problem>) -> Vec<CaseDef> {
+    pub(super) fn included(
+        &self,
+        task: &TaskDef,
+        model: Option<&Model>,
+        problems: &mut Vec<Problem>,
+    ) -> Vec<CaseDef> {
         let mut cases = Vec::new();
         for (i, include) in self.raw.include.iter().enumerate() {
             let place = self.place.at("include").at(i);
-            let source = source(task, self.folder, &include.dataset, &place.at("dataset"), problems);
+            let source = self.source(task, model, &include.dataset, &place.at("dataset"), problems);
             let Some(algorithm) = task.algorithm(&include.algorithm) else {
                 let what = format!("algorithm of the task {}", task.name);
                 let (message, hint) =

@@ -6,7 +6,7 @@ use crate::data::{Source, TargetKind};
 use crate::spec::blocks;
 use crate::spec::problem::Problem;
 use crate::spec::raw::{RawBlocks, RawDraw, RawScale, RawSplit};
-use crate::task::TaskDef;
+use crate::task::{Learner, TaskDef};
 
 impl ExperimentCheck<'_> {
     pub(super) fn report_repeated(&self, sources: &[Option<Source>], problems: &mut Vec<Problem>) {
@@ -27,8 +27,13 @@ impl ExperimentCheck<'_> {
     }
 
     /// How features are scaled: tokens not at all, and only images by their channels.
-    pub(super) fn scale(&self, sources: &[Option<Source>], problems: &mut Vec<Problem>) -> Scale {
-        let scale = match self.raw.scale {
+    pub(super) fn scale(
+        &self,
+        task: &TaskDef,
+        sources: &[Option<Source>],
+        problems: &mut Vec<Problem>,
+    ) -> Scale {
+        let scale = match self.usual_scale(task) {
             RawScale::Standard => Scale::Standard,
             RawScale::MinMax => Scale::MinMax,
             RawScale::Channel => Scale::Channel,
@@ -52,10 +57,15 @@ impl ExperimentCheck<'_> {
     /// The share of rows to test on; 0 where it was published.
     pub(super) fn test_fraction(
         &self,
+        task: &TaskDef,
         blocks: &RawBlocks,
         sources: &[Option<Source>],
         problems: &mut Vec<Problem>,
     ) -> f64 {
+        if task.learner == Learner::Pretrained {
+            // All rows are answered.
+            return 1.0;
+        }
         let place = self.place.at("split");
         let Some(split) = self.draw() else {
             let drawn = |source: &&Source| source.form().is_ok_and(|form| form.published_test == Some(false));

@@ -3,6 +3,7 @@
 mod cases;
 mod data;
 mod implementations;
+mod language;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -14,6 +15,7 @@ use super::raw::{RawBlocks, RawExperiment, RawSpec, RawSplit};
 use super::source::source;
 use super::{CaseDef, Experiment, Spec, grid};
 use crate::data::Source;
+use crate::data::language::Model;
 use crate::guard::name::is_plain;
 use crate::guard::text::cut;
 use crate::implementation::Registry;
@@ -75,17 +77,19 @@ impl ExperimentCheck<'_> {
     ) -> Option<Experiment> {
         let task = self.registry.task(&self.raw.task)?;
         let dtype = self.dtype(task, problems);
+        self.report_of_language(task, problems);
+        let model = self.model(task, problems);
         let sources: Vec<Option<Source>> = self
             .raw
             .datasets
             .iter()
             .enumerate()
-            .map(|(i, v)| source(task, self.folder, v, &self.place.at("datasets").at(i), problems))
+            .map(|(i, v)| self.source(task, model.as_ref(), v, &self.place.at("datasets").at(i), problems))
             .collect();
         self.report_repeated(&sources, problems);
-        let scale = self.scale(&sources, problems);
+        let scale = self.scale(task, &sources, problems);
         let stratify = self.stratify(task, &sources, problems);
-        let test_fraction = self.test_fraction(blocks, &sources, problems);
+        let test_fraction = self.test_fraction(task, blocks, &sources, problems);
         let weights = self.weights(task, problems);
         let grids = self.grids(task, problems);
         let implementations = self.implementations(task, &grids, problems);
@@ -94,7 +98,7 @@ impl ExperimentCheck<'_> {
 
         let sizes = grids.iter().map(|(_, axes)| grid::size(axes));
         let settings_count = sizes.fold(0_u64, u64::saturating_add);
-        let included = self.included(task, problems);
+        let included = self.included(task, model.as_ref(), problems);
         let matrix =
             (sources.len() as u64).saturating_mul(settings_count).saturating_add(included.len() as u64);
         let largest = u64::from(blocks::largest(blocks));
@@ -148,6 +152,23 @@ impl ExperimentCheck<'_> {
             target: self.target(task, problems),
             tolerances: self.raw.tolerance.clone(),
         })
+    }
+
+    /// A data set, and where a language model reads it, as that model's tokens.
+    fn source(
+        &self,
+        task: &TaskDef,
+        model: Option<&Model>,
+        value: &toml::Value,
+        place: &Place,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Source> {
+        let found = source(task, self.folder, value, place, problems)?;
+        match (model, task.learner) {
+            (Some(model), _) => self.tokens(found, model, place, problems),
+            (None, Learner::Pretrained) => None,
+            (None, _) => Some(found),
+        }
     }
 
     fn dtype(&self, task: &TaskDef, problems: &mut Vec<Problem>) -> Option<String> {

@@ -110,9 +110,11 @@ impl Task for NetworkTask {
         epochs::score(problem, &evidence, self.epoch_metrics, scores)
     }
 
-    fn rates(&self, problem: &Problem<'_>) -> Option<Rates> {
+    fn rates(&self, problem: &Problem<'_>, batches: &[(String, u64)]) -> Option<Rates> {
         let training = self.case(problem).ok()?.training;
-        rates::of(problem.bundle, &training, self.unit).ok()
+        let mut rates = rates::of(problem.bundle, &training, self.unit).ok()?;
+        rates.rows.extend(batches.iter().cloned());
+        Some(rates)
     }
 
     fn check_times(&self, outputs: &Outputs, series: &Series<'_>) -> Result<(), TaskError> {

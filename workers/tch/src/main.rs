@@ -29,6 +29,7 @@ const FRAMEWORK: Framework = Framework {
     },
     algorithms: &[],
     networks: Some(&training::Tch),
+    languages: None,
 };
 
 /// The threads that libtorch uses within one operation.
